@@ -1,0 +1,25 @@
+#include "base/thread.h"
+
+#include <pthread.h>
+
+#include "base/check.h"
+
+namespace penstock {
+
+void set_thread_name(const std::string& name) {
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+}
+
+NamedThread::NamedThread(std::string name, std::function<void()> body)
+    : thread_([name = std::move(name), body = std::move(body)] {
+        set_thread_name(name);
+        body();
+      }) {}
+
+NamedThread::~NamedThread() {
+  CHECK(!thread_.joinable(), "a thread outlives its owner: join it before destruction");
+}
+
+void NamedThread::join() { thread_.join(); }
+
+}  // namespace penstock

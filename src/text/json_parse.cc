@@ -1,0 +1,174 @@
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/src.hpp>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "text/json.h"
+#include "text/utf8.h"
+
+namespace penstock::text {
+
+// Builds a Json from the events of Boost's parser, on a stack of its own.
+class JsonBuilder final {
+ public:
+  // Limits of Boost's parser; the nesting limit is ours (JsonLimits).
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+
+  using Code = boost::json::error_code;
+  using View = boost::json::string_view;
+
+  bool on_document_begin(Code&) { return true; }
+  bool on_document_end(Code&) { return true; }
+  bool on_object_begin(Code&) {
+    stack_.push_back({Json(Json::Object()), {}});
+    return true;
+  }
+  bool on_object_end(std::size_t, Code&) {
+    Json::Object& object = stack_.back().value.as_object();
+    object.build_index();
+    if (has_duplicate(object)) {
+      failure_ = format("the member name '{}' appears twice in one object", duplicate_);
+      return false;
+    }
+    close();
+    return true;
+  }
+  bool on_array_begin(Code&) {
+    stack_.push_back({Json(Json::Array()), {}});
+    return true;
+  }
+  bool on_array_end(std::size_t, Code&) {
+    close();
+    return true;
+  }
+  bool on_key_part(View part, std::size_t, Code&) {
+    text_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(View part, std::size_t, Code&) {
+    text_.append(part.data(), part.size());
+    stack_.back().name = std::exchange(text_, {});
+    return true;
+  }
+  bool on_string_part(View part, std::size_t, Code&) {
+    text_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_string(View part, std::size_t, Code&) {
+    text_.append(part.data(), part.size());
+    add(Json(std::exchange(text_, {})));
+    return true;
+  }
+  bool on_number_part(View, Code&) { return true; }
+  bool on_int64(std::int64_t value, View, Code&) { return add(Json(value)); }
+  bool on_uint64(std::uint64_t value, View, Code&) { return add(Json(value)); }
+  bool on_double(double value, View, Code&) { return add(Json(value)); }
+  bool on_bool(bool value, Code&) { return add(Json(value)); }
+  bool on_null(Code&) { return add(Json()); }
+  bool on_comment_part(View, Code&) { return true; }
+  bool on_comment(View, Code&) { return true; }
+
+  [[nodiscard]] Json take() { return std::move(root_); }
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+
+ private:
+  struct Open {
+    Json value;
+    std::string name;  // of the member whose value comes next, in an object
+  };
+
+  bool add(Json value) {
+    if (stack_.empty()) {
+      root_ = std::move(value);
+    } else if (Open& top = stack_.back(); top.value.is_object()) {
+      top.value.as_object().members_.emplace_back(std::move(top.name), std::move(value));
+    } else {
+      top.value.as_array().push_back(std::move(value));
+    }
+    return true;
+  }
+
+  void close() {
+    Json value = std::move(stack_.back().value);
+    stack_.pop_back();
+    add(std::move(value));
+  }
+
+  bool has_duplicate(const Json::Object& object) {
+    const auto& members = object.members_;
+    const auto& sorted = object.sorted_;
+    if (!sorted.empty()) {
+      const auto at = std::ranges::adjacent_find(sorted, {}, [&](std::uint32_t i) {
+        return std::string_view(members[i].first);
+      });
+      if (at == sorted.end()) return false;
+      duplicate_ = members[*at].first;
+      return true;
+    }
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (members[i].first == members[j].first) {
+          duplicate_ = members[i].first;
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  std::vector<Open> stack_;
+  std::string text_;
+  std::string failure_;
+  std::string duplicate_;
+  Json root_;
+};
+
+namespace {
+
+struct Place {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
+Place place_of(std::string_view bytes, std::size_t offset) {
+  Place place;
+  for (const char c : bytes.substr(0, offset)) {
+    if (c == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view bytes, JsonLimits limits) {
+  if (const std::size_t bad = find_invalid_utf8(bytes); bad != std::string_view::npos) {
+    return make_error(ErrorCode::kInvalid, "invalid JSON: byte {} is not valid UTF-8", bad);
+  }
+  boost::json::parse_options options;
+  options.max_depth = limits.max_depth;
+  boost::json::basic_parser<JsonBuilder> parser(options);
+  boost::json::error_code code;
+  const std::size_t used = parser.write_some(false, bytes.data(), bytes.size(), code);
+  if (!code && used < bytes.size()) code = boost::json::error::extra_data;
+  if (!code) return parser.handler().take();
+  const Place place = place_of(bytes, used);
+  if (code == boost::json::error::too_deep) {
+    return make_error(ErrorCode::kInvalid,
+                      "invalid JSON: nested deeper than {} levels at line {}, column {}",
+                      limits.max_depth, place.line, place.column);
+  }
+  const std::string& own = parser.handler().failure();
+  return make_error(ErrorCode::kInvalid, "invalid JSON at line {}, column {}: {}", place.line,
+                    place.column, own.empty() ? code.message() : own);
+}
+
+}  // namespace penstock::text
