@@ -8,7 +8,7 @@
 
 namespace penstock::text {
 
-inline constexpr char32_t kReplacement = U'�';
+inline constexpr char32_t kReplacement = 0xFFFD;
 
 // The first byte that does not belong to a well-formed sequence (Unicode 15, table 3-7), or npos.
 [[nodiscard]] std::size_t find_invalid_utf8(std::string_view bytes) noexcept;
