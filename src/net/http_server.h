@@ -1,0 +1,121 @@
+// The HTTP/1.1 server: connections, limits and timeouts; what a route answers is the handler's.
+//
+// A handler is called on the connection's loop with a complete request and an exchange to answer
+// through, now or later. Everything of an exchange happens on that loop; post() brings work there
+// from other threads. A handler never blocks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ledger.h"
+#include "base/result.h"
+
+namespace penstock::net {
+
+class IoPool;
+
+struct HttpHeader {
+  std::string name;  // as sent; lookups ignore case
+  std::string value;
+};
+using HttpHeaders = std::vector<HttpHeader>;
+
+struct HttpRequest {
+  std::string method;  // "GET"
+  std::string path;    // "/v1/models/x": percent-decoded, without the query
+  std::string query;   // raw, after '?'
+  HttpHeaders headers;
+  std::string body;
+  MonotonicTime received_at{};  // first header byte
+
+  [[nodiscard]] const std::string* find_header(std::string_view name) const noexcept;
+};
+
+struct HttpResponse {
+  int status = 200;
+  HttpHeaders headers;  // content-length and connection are the server's business
+  std::string body;
+  bool close = false;  // end the connection after this answer
+};
+
+// One request being answered. Exactly one of: respond(), or start_stream() ... finish_stream().
+// Held by shared_ptr: the connection and whoever will answer. When the last other holder drops it
+// unanswered, the client gets 500 and a BUG is logged, so no request can hang on us.
+class HttpExchange {
+ public:
+  virtual ~HttpExchange() = default;
+
+  // The loop's methods: only from the loop's thread.
+  [[nodiscard]] virtual HttpRequest& request() noexcept = 0;
+  virtual void respond(HttpResponse response) = 0;
+  virtual void start_stream(int status, HttpHeaders headers) = 0;
+  // Queues one chunk; all that is queued goes out in one write. Never blocks.
+  virtual void write(std::string chunk) = 0;
+  virtual void finish_stream() = 0;
+  // Ends the connection without finishing the answer.
+  virtual void abort() = 0;
+  // Bytes queued and not yet taken by the socket.
+  [[nodiscard]] virtual std::size_t unsent_bytes() const noexcept = 0;
+  [[nodiscard]] virtual bool is_disconnected() const noexcept = 0;
+  // Called once if the client goes away (reset, write error, write timeout) before the answer has
+  // been sent in full. A half-closed connection is not gone.
+  virtual void on_disconnect(std::move_only_function<void()> callback) = 0;
+  // Runs `callback` on the loop after `delay` unless the exchange is over by then; a new timer
+  // replaces the old one.
+  virtual void set_timer(Duration delay, std::move_only_function<void()> callback) = 0;
+  virtual void cancel_timer() = 0;
+
+  // From any thread: runs `task` on the exchange's loop, in order of posting.
+  virtual void post(std::move_only_function<void()> task) = 0;
+  // The number of the loop, to batch posts by.
+  [[nodiscard]] virtual std::size_t loop_index() const noexcept = 0;
+};
+
+using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
+
+// Answers for what the server itself refuses (bad request line, too large, too slow): status and a
+// sentence in, a whole response out.
+using HttpErrorBody = std::function<HttpResponse(int status, std::string_view message)>;
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;  // 0 = a free one
+  std::size_t body_limit_bytes = 64ULL << 20;
+  std::size_t header_limit_bytes = 64ULL << 10;
+  Duration header_timeout = std::chrono::seconds(10);
+  Duration body_timeout = std::chrono::seconds(60);
+  Duration idle_timeout = std::chrono::seconds(75);
+  Duration write_timeout = std::chrono::seconds(60);  // without progress
+  std::size_t max_connections = 65536;                // accepting pauses above
+};
+
+class HttpServer final {
+ public:
+  // Binds and listens; the error names address and port. `pool` and `ledger` outlive the server.
+  [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(IoPool& pool, Ledger& ledger,
+                                                                  HttpServerOptions options,
+                                                                  HttpHandler handler,
+                                                                  HttpErrorBody error_body);
+  ~HttpServer();
+
+  [[nodiscard]] std::uint16_t port() const noexcept;
+  [[nodiscard]] std::size_t num_connections() const noexcept;
+  // Stops accepting; open connections finish their current exchange and close.
+  void stop_accepting();
+  // Closes every connection now; returns when all are gone or `timeout` is over.
+  void close_all(Duration timeout);
+
+ private:
+  struct Impl;
+  explicit HttpServer(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // shared with the connections that are still closing
+};
+
+}  // namespace penstock::net
