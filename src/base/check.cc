@@ -13,7 +13,9 @@ std::atomic<unsigned long> num_bugs{0};
 
 }  // namespace
 
-unsigned long bug_count() noexcept { return num_bugs.load(std::memory_order_relaxed); }
+unsigned long bug_count() noexcept {
+  return num_bugs.load(std::memory_order_relaxed);
+}
 
 namespace internal {
 

@@ -14,7 +14,9 @@ namespace penstock::internal {
 [[noreturn]] void check_failed(const char* file, int line, const char* condition,
                                const std::string& detail) noexcept;
 void bug_found(const char* file, int line, const std::string& detail) noexcept;
-inline std::string check_detail() { return {}; }
+inline std::string check_detail() {
+  return {};
+}
 template <class... Args>
 std::string check_detail(format_string<Args...> text, Args&&... args) {
   return format(text, std::forward<Args>(args)...);
@@ -31,7 +33,7 @@ std::string check_detail(format_string<Args...> text, Args&&... args) {
   } while (false)
 
 // A bug that one request can pay for alone: logged and counted in release, abort in debug builds.
-#define BUG(...)                                  \
+#define BUG(...)                                      \
   ::penstock::internal::bug_found(__FILE__, __LINE__, \
                                   ::penstock::internal::check_detail(__VA_ARGS__))
 

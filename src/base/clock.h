@@ -33,7 +33,9 @@ struct MonotonicTime {
 [[nodiscard]] constexpr double to_ms(Duration d) noexcept {
   return static_cast<double>(d.count()) * 1e-6;
 }
-[[nodiscard]] constexpr std::int64_t to_us(Duration d) noexcept { return d.count() / 1000; }
+[[nodiscard]] constexpr std::int64_t to_us(Duration d) noexcept {
+  return d.count() / 1000;
+}
 
 class Clock {
  public:

@@ -36,7 +36,9 @@ Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
-void Sha256::update(std::string_view bytes) { update(std::as_bytes(std::span(bytes))); }
+void Sha256::update(std::string_view bytes) {
+  update(std::as_bytes(std::span(bytes)));
+}
 
 void Sha256::update(std::span<const std::byte> bytes) {
   CHECK(EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()) == 1);
@@ -66,6 +68,8 @@ std::string to_hex(std::span<const std::byte> bytes) {
   return out;
 }
 
-std::string digest_text(const Sha256Digest& digest) { return "sha256:" + to_hex(digest); }
+std::string digest_text(const Sha256Digest& digest) {
+  return "sha256:" + to_hex(digest);
+}
 
 }  // namespace penstock

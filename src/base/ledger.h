@@ -76,9 +76,9 @@ class Ledger final {
 
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, Held> held_;                     // guarded by mutex_; id order is age order
-  std::array<std::uint64_t, kNumLedgerKinds> totals_{};    // guarded by mutex_
-  std::uint64_t next_id_ = 1;                              // guarded by mutex_
+  std::map<std::uint64_t, Held> held_;                   // guarded by mutex_; id order is age order
+  std::array<std::uint64_t, kNumLedgerKinds> totals_{};  // guarded by mutex_
+  std::uint64_t next_id_ = 1;                            // guarded by mutex_
 };
 
 }  // namespace penstock

@@ -67,8 +67,8 @@ struct Sink {
   static std::shared_ptr<spdlog::logger> make() {
     auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
     auto logger = std::make_shared<spdlog::logger>("penstock", std::move(sink));
-    logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        kTextPattern, spdlog::pattern_time_type::utc));
+    logger->set_formatter(
+        std::make_unique<spdlog::pattern_formatter>(kTextPattern, spdlog::pattern_time_type::utc));
     logger->flush_on(spdlog::level::info);
     return logger;
   }
@@ -106,7 +106,9 @@ void configure_log(LogLevel level, LogFormat line_format) {
       spdlog::pattern_time_type::utc));
 }
 
-bool log_enabled(LogLevel level) noexcept { return sink().logger->should_log(to_spdlog(level)); }
+bool log_enabled(LogLevel level) noexcept {
+  return sink().logger->should_log(to_spdlog(level));
+}
 
 void log_line(LogLevel level, std::string_view text) noexcept {
   Sink& s = sink();

@@ -83,7 +83,7 @@ template <class... Args>
 // `decl` gets the value of `expr`, or the enclosing function returns its error.
 #define ASSIGN_OR_RETURN(decl, expr) \
   PENSTOCK_ASSIGN_OR_RETURN(PENSTOCK_CONCAT(penstock_result_, __LINE__), decl, expr)
-#define PENSTOCK_ASSIGN_OR_RETURN(result, decl, expr)                     \
-  auto result = (expr);                                                   \
+#define PENSTOCK_ASSIGN_OR_RETURN(result, decl, expr)                                \
+  auto result = (expr);                                                              \
   if (!result) return std::unexpected<::penstock::Error>(std::move(result).error()); \
   decl = std::move(*result)

@@ -20,6 +20,8 @@ NamedThread::~NamedThread() {
   CHECK(!thread_.joinable(), "a thread outlives its owner: join it before destruction");
 }
 
-void NamedThread::join() { thread_.join(); }
+void NamedThread::join() {
+  thread_.join();
+}
 
 }  // namespace penstock

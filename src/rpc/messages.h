@@ -109,15 +109,15 @@ enum class WorkerErrorCode : std::uint8_t {
 
 struct Finish {
   FinishKind kind = FinishKind::kNone;
-  std::optional<TokenId> stop_token_id;               // kStop
+  std::optional<TokenId> stop_token_id;                // kStop
   WorkerErrorCode error = WorkerErrorCode::kInternal;  // kError
-  std::string message;                                // kError
+  std::string message;                                 // kError
 };
 
 struct TokenLogprobs {
   float logprob = 0.0F;
-  std::uint32_t rank = 0;                        // 0 = the most likely token
-  std::vector<std::pair<TokenId, float>> top;    // most likely first
+  std::uint32_t rank = 0;                      // 0 = the most likely token
+  std::vector<std::pair<TokenId, float>> top;  // most likely first
 };
 
 struct Output {
@@ -146,7 +146,7 @@ struct Load {
   std::uint64_t kv_blocks_cached = 0;
   double step_us = 0;
   double prefill_tokens_per_s = 0;
-  std::uint64_t progress = 0;  // step counter
+  std::uint64_t progress = 0;         // step counter
   std::uint64_t included_submit = 0;  // last submit of this frontend contained in the numbers
 };
 
@@ -170,8 +170,8 @@ struct Pong {
   std::uint64_t step = 0;
 };
 
-using DownMessage = std::variant<Submit, Cancel, Ping>;       // frontend to worker
-using UpMessage = std::variant<StepOutputs, GoAway, Pong>;    // worker to frontend
+using DownMessage = std::variant<Submit, Cancel, Ping>;     // frontend to worker
+using UpMessage = std::variant<StepOutputs, GoAway, Pong>;  // worker to frontend
 
 // About how many bytes a message occupies: what send queues are bounded in.
 [[nodiscard]] std::size_t approximate_bytes(const DownMessage& message) noexcept;
