@@ -21,15 +21,22 @@
 
 namespace penstock::formats {
 
+// An array of arrays: checked like all else, but its contents are not kept.
+struct GgufNestedArray {
+  std::uint64_t num_elements = 0;
+};
+
 // One metadata value. All integer types widen to i64 or u64, floats to double, arrays likewise.
+// Strings are as written: nothing says that they are UTF-8. (Keys and tensor names are.)
 using GgufValue =
     std::variant<bool, std::int64_t, std::uint64_t, double, std::string_view, std::vector<bool>,
                  std::vector<std::int64_t>, std::vector<std::uint64_t>, std::vector<double>,
-                 std::vector<std::string_view>>;
+                 std::vector<std::string_view>, GgufNestedArray>;
 
 class GgufFile final {
  public:
-  // Maps and parses. The error's text begins with the path.
+  // Maps and parses. The error's text begins with the path: kInvalid for a broken file,
+  // kUnsupported for a version, byte order or tensor type that is not read.
   [[nodiscard]] static Result<GgufFile> open(const std::filesystem::path& path);
   // Parses bytes that outlive the result.
   [[nodiscard]] static Result<GgufFile> parse(std::span<const std::byte> bytes);
