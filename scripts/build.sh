@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Configures and builds one preset: scripts/build.sh PRESET [TARGET...]
+#
+# Without targets everything is built. Objects come from ccache where it has them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+preset=$1
+shift
+
+# The clock of a source file says nothing about its content, and a precompiled header carries
+# defines that ccache would otherwise refuse to look into.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}
+
+# One compiler needs up to 2 GiB with the heaviest headers.
+memory_gib=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
+jobs=$(nproc)
+((jobs * 2 > memory_gib)) && jobs=$((memory_gib / 2 > 0 ? memory_gib / 2 : 1))
+
+# Ninja configures again by itself when a CMake file changes, but not for a changed preset.
+build=build/$preset
+if [[ ! -f $build/build.ninja || CMakePresets.json -nt $build/build.ninja ]]; then
+  printf '==> configuring %s\n' "$build" >&2
+  cmake --preset "$preset" >&2
+  touch "$build/build.ninja"
+fi
+
+arguments=()
+for target in "$@"; do arguments+=(--target "$target"); done
+cmake --build "$build" --parallel "$jobs" "${arguments[@]}" >&2
