@@ -53,12 +53,22 @@ function(penstock_room name)
     endif()
   endforeach()
   target_link_libraries(penstock_${name} PRIVATE ${ARG_LIBS})
+  # Presets that ask for it get a target that compiles every header of the room alone.
+  if(CMAKE_VERIFY_INTERFACE_HEADER_SETS)
+    file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+    target_sources(penstock_${name}
+      PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src FILES ${headers})
+  endif()
 endfunction()
+
+# Builds the executables of all tests labelled `concurrent`.
+add_custom_target(concurrent_tests)
 
 # penstock_test(NAME SOURCES a_test.cc [ROOMS more rooms] [LABELS concurrent prove ...]
 #               [LIBS targets] [TIMEOUT seconds])
 # One ctest entry per executable keeps ctest's overhead low; GoogleTest names the failing case.
-# Label `concurrent`: also run under ThreadSanitizer. Label `prove`: too long for every change.
+# Labels: `concurrent` also runs under ThreadSanitizer; `prove` is too long for every change; `slow`
+# is fine with optimised code (under a minute) but too long under a sanitizer or with coverage.
 function(penstock_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;ROOMS;LABELS;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -72,7 +82,13 @@ function(penstock_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  if(PENSTOCK_SANITIZE OR PENSTOCK_COVERAGE)
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 4")
+  endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  if("concurrent" IN_LIST ARG_LABELS)
+    add_dependencies(concurrent_tests ${name})
+  endif()
 endfunction()
 
 # penstock_bench(NAME SOURCES a_bench.cc ROOMS rooms): Google Benchmark, never part of ctest.
