@@ -35,7 +35,8 @@ struct DTypeInfo {
 
 // A read-only view; the bytes belong to the file that gave it and live as long as that.
 // Row-major: shape[0] is the outermost dimension (rows), shape.back() the innermost, which is the
-// contracted one (K) of a weight matrix. `bytes` is exactly as long as shape and dtype say.
+// contracted one (K) of a weight matrix. `bytes` is exactly as long as shape and dtype say, and at
+// any alignment.
 struct TensorView {
   std::string name;
   DType dtype = DType::kF32;

@@ -56,8 +56,11 @@ struct ModelConfig {
 };
 
 // Everything is checked against the others and against sane limits; the error names the field.
+// A field that would change the computation in a way that is not built is kUnsupported by name.
 [[nodiscard]] Result<ModelConfig> config_from_gguf(const formats::GgufFile& file);
 [[nodiscard]] Result<ModelConfig> config_from_hf(const text::Json& config_json);
+// The checks that both end with.
+[[nodiscard]] Status check_config(const ModelConfig& config);
 
 // Inverse frequencies and the factor on cos and sin, after scaling. Computed in double.
 struct RopeTable {

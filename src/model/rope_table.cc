@@ -68,7 +68,8 @@ RopeTable make_rope_table(const RopeConfig& rope) {
   CHECK(rope.frequency_factors.empty() || rope.frequency_factors.size() == pairs);
   RopeTable table;
   table.inverse_frequencies.resize(pairs);
-  const YarnRamp ramp(rope);
+  std::optional<YarnRamp> ramp;
+  if (rope.scaling == RopeScaling::kYarn) ramp.emplace(rope);
   for (std::size_t i = 0; i < pairs; ++i) {
     double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / rope.dims);
     if (!rope.frequency_factors.empty()) frequency /= rope.frequency_factors[i];
@@ -82,14 +83,12 @@ RopeTable make_rope_table(const RopeConfig& rope) {
         frequency = scale_llama3(frequency, rope);
         break;
       case RopeScaling::kYarn:
-        frequency = ramp.scale(frequency, i, rope.factor);
+        frequency = ramp->scale(frequency, i, rope.factor);
         break;
     }
     table.inverse_frequencies[i] = static_cast<float>(frequency);
   }
-  if (rope.scaling == RopeScaling::kYarn) {
-    table.magnitude = static_cast<float>(yarn_magnitude(rope));
-  }
+  if (ramp) table.magnitude = static_cast<float>(yarn_magnitude(rope));
   return table;
 }
 
