@@ -1,0 +1,51 @@
+// The frames of a stream (server-sent events), written without a tree.
+//
+// What all chunks share is prepared once; a chunk then costs the copies of its text. The writer
+// keeps no order: role before content, finish last, is its caller's (frontend/stream_answer.h).
+// Threading: one owner.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "openai/answer_parts.h"
+#include "openai/errors.h"
+
+namespace penstock::openai {
+
+class ChunkWriter final {
+ public:
+  ChunkWriter(const AnswerHead& head, AnswerOptions options);
+
+  // Chat: delta {"role":"assistant","content":""}. `prompt_token_ids`: when asked, once per
+  // response; empty otherwise.
+  void append_role(std::string& out, std::uint32_t index, const Usage& usage,
+                   std::span<const TokenId> prompt_token_ids) const;
+  // `first_offset`: characters of an echoed prompt. `prompt_token_ids`: completions, as above.
+  void append_content(std::string& out, std::uint32_t index, const Delta& delta,
+                      std::uint64_t first_offset, const Usage& usage,
+                      std::span<const TokenId> prompt_token_ids = {}) const;
+  // `rest` holds logprobs and ids that no content chunk took; its text is empty.
+  void append_finish(std::string& out, std::uint32_t index, const Delta& rest, const ChoiceEnd& end,
+                     std::uint64_t first_offset, const Usage& usage) const;
+  // The chunk without choices (include_usage).
+  void append_final_usage(std::string& out, const Usage& usage) const;
+
+  static void append_done(std::string& out) { out += "data: [DONE]\n\n"; }
+  static void append_error(std::string& out, const ApiError& error);
+  // `json` is a whole JSON text without line breaks.
+  static void append_event(std::string& out, std::string_view name, std::string_view json);
+  static void append_keep_alive(std::string& out) { out += ": keep-alive\n\n"; }
+
+ private:
+  void open(std::string& out, std::uint32_t index) const;
+  void close(std::string& out, const Delta& delta, std::uint64_t first_offset) const;
+  void end_frame(std::string& out, const Usage& usage) const;
+
+  Api api_;
+  AnswerOptions options_;
+  std::string prefix_;  // data: {"id":...,"system_fingerprint":"..."
+};
+
+}  // namespace penstock::openai

@@ -1,0 +1,13 @@
+// The messages of a chat request: what a conversation may look like.
+#pragma once
+
+#include "openai/errors.h"
+#include "text/json.h"
+
+namespace penstock::openai {
+
+// Checks roles, content and each role's companions, and returns the messages without members that
+// are null. Members that no rule names are handed to the template as they are.
+[[nodiscard]] ApiResult<text::Json::Array> parse_messages(const text::Json::Array& messages);
+
+}  // namespace penstock::openai

@@ -1,0 +1,105 @@
+#include "openai/chunk_writer.h"
+
+#include <gtest/gtest.h>
+
+#include "openai/response_writer.h"
+#include "text/json.h"
+
+namespace penstock::openai {
+namespace {
+
+AnswerHead head(Api api) {
+  return {.api = api, .id = "x-1", .created = 17, .model = "m\"", .fingerprint = "fp_0123abcd"};
+}
+
+TEST(ChunkWriter, writes_the_frames_of_a_chat_stream) {
+  const ChunkWriter writer(head(Api::kChat), {.include_usage = true});
+  const std::string prefix =
+      R"(data: {"id":"x-1","object":"chat.completion.chunk","created":17,"model":"m\"",)"
+      R"("system_fingerprint":"fp_0123abcd","choices":[)";
+  const Usage usage{.prompt_tokens = 3, .completion_tokens = 2, .cached_tokens = 1};
+  std::string out;
+  writer.append_role(out, 0, usage, {});
+  EXPECT_EQ(out, prefix + R"({"index":0,"delta":{"role":"assistant","content":""},)"
+                          R"("logprobs":null,"finish_reason":null}],"usage":null})"
+                          "\n\n");
+  out.clear();
+  writer.append_content(out, 1, {.text = "a\nb"}, 0, usage);
+  EXPECT_EQ(out, prefix + R"({"index":1,"delta":{"content":"a\nb"},)"
+                          R"("logprobs":null,"finish_reason":null}],"usage":null})"
+                          "\n\n");
+  out.clear();
+  writer.append_finish(out, 0, {}, {.reason = FinishReason::kLength}, 0, usage);
+  EXPECT_EQ(out, prefix + R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],)"
+                          R"("usage":null})"
+                          "\n\n");
+  out.clear();
+  writer.append_final_usage(out, usage);
+  EXPECT_EQ(out, prefix + R"(],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,)"
+                          R"("prompt_tokens_details":{"cached_tokens":1},)"
+                          R"("completion_tokens_details":{"reasoning_tokens":0}}})"
+                          "\n\n");
+}
+
+TEST(ChunkWriter, completions_have_text_in_place_of_a_delta) {
+  const ChunkWriter writer(head(Api::kCompletions), {.token_ids = true, .stop_reason = true});
+  std::string out;
+  writer.append_content(out, 2, {.text = "hi", .token_ids = {5, 6}}, 0, {},
+                        std::vector<TokenId>{1, 2});
+  EXPECT_NE(out.find(R"("object":"text_completion")"), std::string::npos);
+  EXPECT_NE(out.find(R"({"index":2,"text":"hi","logprobs":null,"token_ids":[5,6],)"
+                     R"("prompt_token_ids":[1,2],"finish_reason":null}]})"),
+            std::string::npos)
+      << out;
+  out.clear();
+  writer.append_finish(out, 2, {.token_ids = {7}},
+                       {.reason = FinishReason::kStop, .stop = TokenId{7}}, 0, {});
+  EXPECT_NE(out.find(R"("text":"","logprobs":null,"token_ids":[7],"finish_reason":"stop",)"
+                     R"("stop_reason":7}]})"),
+            std::string::npos)
+      << out;
+}
+
+TEST(ChunkWriter, an_error_is_an_event_of_its_own) {
+  std::string out;
+  ChunkWriter::append_error(
+      out, make_api_error(ApiErrorCode::kWorkerLost, "", "the worker was lost").error());
+  EXPECT_EQ(out,
+            "event: error\n"
+            R"(data: {"error":{"message":"the worker was lost","type":"server_error",)"
+            R"("param":null,"code":"worker_lost"}})"
+            "\n\n");
+}
+
+TEST(ResponseWriter, folds_choices_into_one_body) {
+  std::vector<WholeChoice> choices(2);
+  choices[0].text = "a";
+  choices[1].text = "b";
+  choices[1].end = {.reason = FinishReason::kStop, .stop = std::string("END")};
+  const auto body = text::parse_json(
+      response_body(head(Api::kChat), {.stop_reason = true}, choices, {.prompt_tokens = 1}));
+  ASSERT_TRUE(body) << body.error().message();
+  EXPECT_EQ(body->find("object")->as_string(), "chat.completion");
+  const auto& list = body->find("choices")->as_array();
+  EXPECT_EQ(list[1].find("message")->find("content")->as_string(), "b");
+  EXPECT_EQ(list[1].find("stop_reason")->as_string(), "END");
+  EXPECT_TRUE(list[0].find("stop_reason")->is_null());
+  EXPECT_EQ(body->find("usage")->find("total_tokens")->as_int(), 1);
+}
+
+TEST(ResponseWriter, says_what_the_head_promises) {
+  AnswerHead said = head(Api::kChat);
+  said.names_service_tier = true;
+  said.says_not_stored = true;
+  const auto body = text::parse_json(response_body(said, {}, {}, {}));
+  ASSERT_TRUE(body);
+  EXPECT_EQ(body->find("service_tier")->as_string(), "default");
+  EXPECT_FALSE(body->find("store")->as_bool());
+}
+
+TEST(AnswerParts, fingerprint_is_eight_digits_of_the_digest) {
+  EXPECT_EQ(system_fingerprint("sha256:0123456789abcdef"), "fp_01234567");
+}
+
+}  // namespace
+}  // namespace penstock::openai
