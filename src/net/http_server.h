@@ -2,12 +2,21 @@
 //
 // A handler is called on the connection's loop with a complete request and an exchange to answer
 // through, now or later. Everything of an exchange happens on that loop; post() brings work there
-// from other threads. A handler never blocks.
+// from other threads. A handler never blocks and never throws.
+//
+//   auto server = HttpServer::listen(pool, ledger, {.port = 8000},
+//       [](std::shared_ptr<HttpExchange> exchange) {
+//         exchange->respond({.status = 200, .body = "hello\n"});
+//       },
+//       error_body);
+//
+// What is noticed of a client that goes away, and when: README.md, "Disconnects".
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,17 +31,17 @@ namespace penstock::net {
 class IoPool;
 
 struct HttpHeader {
-  std::string name;  // as sent; lookups ignore case
-  std::string value;
+  std::string name{};  // as sent; lookups ignore case
+  std::string value{};
 };
 using HttpHeaders = std::vector<HttpHeader>;
 
 struct HttpRequest {
-  std::string method;  // "GET"
-  std::string path;    // "/v1/models/x": percent-decoded, without the query
-  std::string query;   // raw, after '?'
-  HttpHeaders headers;
-  std::string body;
+  std::string method{};  // "GET"
+  std::string path{};    // "/v1/models/x": percent-decoded, without the query
+  std::string query{};   // raw, after '?'
+  HttpHeaders headers{};
+  std::string body{};
   MonotonicTime received_at{};  // first header byte
 
   [[nodiscard]] const std::string* find_header(std::string_view name) const noexcept;
@@ -40,39 +49,48 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 200;
-  HttpHeaders headers;  // content-length and connection are the server's business
-  std::string body;
+  HttpHeaders headers{};  // content-length and connection are the server's business
+  std::string body{};
   bool close = false;  // end the connection after this answer
 };
 
 // One request being answered. Exactly one of: respond(), or start_stream() ... finish_stream().
-// Held by shared_ptr: the connection and whoever will answer. When the last other holder drops it
-// unanswered, the client gets 500 and a BUG is logged, so no request can hang on us.
+// Held by shared_ptr by whoever will answer; it may be dropped on any thread. When the last holder
+// drops it unanswered, the client gets 500 and a BUG is logged, so no request can hang on us; a
+// stream dropped unfinished is aborted. A callback given to on_disconnect() or set_timer() that
+// holds the exchange keeps it from being dropped: hold it weakly there. Callbacks are destroyed
+// when the exchange is over: its last byte taken by the socket, or the client gone. From then on
+// every call does nothing.
 class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
 
   // The loop's methods: only from the loop's thread.
+
+  // Valid as long as the exchange is held, also after it is over.
   [[nodiscard]] virtual HttpRequest& request() noexcept = 0;
   virtual void respond(HttpResponse response) = 0;
   virtual void start_stream(int status, HttpHeaders headers) = 0;
-  // Queues one chunk; all that is queued goes out in one write. Never blocks.
+  // Queues one chunk; all that one turn of the loop queues goes out in one write. Never blocks. To
+  // HTTP/1.0 the stream ends with the connection.
   virtual void write(std::string chunk) = 0;
   virtual void finish_stream() = 0;
-  // Ends the connection without finishing the answer.
+  // Resets the connection without finishing the answer; on_disconnect() is not called.
   virtual void abort() = 0;
   // Bytes queued and not yet taken by the socket.
   [[nodiscard]] virtual std::size_t unsent_bytes() const noexcept = 0;
   [[nodiscard]] virtual bool is_disconnected() const noexcept = 0;
-  // Called once if the client goes away (reset, write error, write timeout) before the answer has
-  // been sent in full. A half-closed connection is not gone.
+  // Called once if the client goes away (reset, write error, write timeout), or the server closes
+  // the connection, before the answer has been sent in full; soon, if that has happened already. A
+  // half-closed connection is not gone.
   virtual void on_disconnect(std::move_only_function<void()> callback) = 0;
   // Runs `callback` on the loop after `delay` unless the exchange is over by then; a new timer
   // replaces the old one.
   virtual void set_timer(Duration delay, std::move_only_function<void()> callback) = 0;
   virtual void cancel_timer() = 0;
 
-  // From any thread: runs `task` on the exchange's loop, in order of posting.
+  // From any thread: runs `task` on the exchange's loop, in order of posting, also when the
+  // exchange is over by then; once the pool has stopped it is dropped unrun.
   virtual void post(std::move_only_function<void()> task) = 0;
   // The number of the loop, to batch posts by.
   [[nodiscard]] virtual std::size_t loop_index() const noexcept = 0;
@@ -84,6 +102,10 @@ using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 // sentence in, a whole response out.
 using HttpErrorBody = std::function<HttpResponse(int status, std::string_view message)>;
 
+// Looks at a request whose headers are complete and whose body has not been read; an answer
+// refuses it before the client is told to send (Expect: 100-continue). Runs on the loop.
+using HttpHeaderCheck = std::function<std::optional<HttpResponse>(const HttpRequest& request)>;
+
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0 = a free one
@@ -93,23 +115,30 @@ struct HttpServerOptions {
   Duration body_timeout = std::chrono::seconds(60);
   Duration idle_timeout = std::chrono::seconds(75);
   Duration write_timeout = std::chrono::seconds(60);  // without progress
+  Duration linger_timeout = std::chrono::seconds(1);  // reading on after a refusal, so it arrives
   std::size_t max_connections = 65536;                // accepting pauses above
+  HttpHeaderCheck check_headers{};                    // may be empty
 };
 
 class HttpServer final {
  public:
   // Binds and listens; the error names address and port. `pool` and `ledger` outlive the server.
+  // Construct, use and destroy it off the loops: its methods wait for them.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(IoPool& pool, Ledger& ledger,
                                                                   HttpServerOptions options,
                                                                   HttpHandler handler,
                                                                   HttpErrorBody error_body);
-  ~HttpServer();
+  ~HttpServer();  // closes what is open; no handler runs afterwards
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
 
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] std::size_t num_connections() const noexcept;
-  // Stops accepting; open connections finish their current exchange and close.
+  // Stops accepting; idle connections close, the others finish their current exchange and close.
+  // New ones are refused when this returns.
   void stop_accepting();
-  // Closes every connection now; returns when all are gone or `timeout` is over.
+  // Closes every connection now, answered or not; returns when all are gone or `timeout` is over.
+  // Implies stop_accepting().
   void close_all(Duration timeout);
 
  private:

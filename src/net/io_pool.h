@@ -1,6 +1,7 @@
 // The io threads: each runs one event loop; a connection lives on one loop for its whole life.
 //
-// Threading: construct and stop from one owner; post() from anywhere.
+// Threading: construct, stop and destroy from one owner; post() and last_tick() from anywhere.
+// Whatever lives on the loops (servers, connections) is closed before stop().
 #pragma once
 
 #include <cstddef>
@@ -19,9 +20,14 @@ class IoPool final {
   IoPool& operator=(const IoPool&) = delete;
 
   [[nodiscard]] std::size_t num_loops() const noexcept;
-  // Runs `task` on loop `index`.
+  // Runs `task` on loop `index`, in the order of posting; after stop() it is dropped unrun. A task
+  // never blocks and never throws.
   void post(std::size_t index, std::move_only_function<void()> task);
+  // When loop `index` was last seen running, at most about a second ago while it is healthy. On
+  // the clock of SystemClock::now().
+  [[nodiscard]] MonotonicTime last_tick(std::size_t index) const noexcept;
   // Ends all loops after what is already posted has run, at most `timeout`; joins the threads.
+  // What is then still queued is dropped. Idempotent. A task that never returns blocks the join.
   void stop(Duration timeout);
 
   // Asio's io_context of a loop, for this room's sources only (net/loop.h).

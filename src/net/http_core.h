@@ -1,0 +1,57 @@
+// What the connections of one server share.
+//
+// Threading: `options`, `handler` and `error_body` are constant; the rest is atomic or locked.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/ledger.h"
+#include "net/http_server.h"
+#include "net/io_pool.h"
+
+namespace penstock::net {
+
+class HttpConnection;
+
+struct HttpCore {
+  HttpCore(IoPool& io_pool, Ledger& shared_ledger, HttpServerOptions server_options,
+           HttpHandler request_handler, HttpErrorBody refusal_body)
+      : pool(io_pool),
+        ledger(shared_ledger),
+        options(std::move(server_options)),
+        handler(std::move(request_handler)),
+        error_body(std::move(refusal_body)),
+        by_loop(io_pool.num_loops()) {}
+
+  IoPool& pool;
+  Ledger& ledger;
+  const HttpServerOptions options;
+  const HttpHandler handler;
+  const HttpErrorBody error_body;
+
+  // Open connections by loop; each set belongs to its loop's thread.
+  std::vector<std::unordered_set<std::shared_ptr<HttpConnection>>> by_loop;
+
+  std::atomic<std::size_t> num_connections{0};
+  std::atomic<bool> is_draining{false};    // nothing new is accepted
+  std::atomic<bool> is_closed{false};      // no handler is called any more
+  std::atomic<bool> accept_paused{false};  // at max_connections
+  std::function<void()> resume_accept;     // from any loop
+
+  std::mutex mutex;
+  std::condition_variable all_gone;  // num_connections fell to 0
+
+  [[nodiscard]] HttpResponse error_response(int status, std::string_view message) const;
+  void connection_closed();
+};
+
+}  // namespace penstock::net

@@ -1,0 +1,144 @@
+// The receiving side of a connection: bytes to requests, limits and refusals.
+#include <exception>
+#include <utility>
+
+#include "base/check.h"
+#include "net/exchange.h"
+#include "net/http_connection.h"
+
+namespace penstock::net {
+
+void HttpConnection::wait_readable() {
+  if (std::exchange(waits_readable_, true)) return;
+  socket_->wait_readable([self = shared_from_this()] { self->on_readable(); });
+}
+
+bool HttpConnection::is_receiving() const noexcept {
+  return phase_ == Phase::kIdle || phase_ == Phase::kHeaders || phase_ == Phase::kBody;
+}
+
+void HttpConnection::on_readable() {
+  waits_readable_ = false;
+  if (phase_ == Phase::kLingering) return discard_input();
+  // A wait left over from before a refusal: what arrives now is read when it is wanted.
+  if (!is_receiving()) return;
+  const std::span<char> scratch = loop_.scratch();
+  const IoCount got = socket_->read(scratch);
+  if (got.would_block()) return wait_readable();
+  if (got.error != 0) return close(CloseHow::kOrderly);
+  if (got.bytes == 0) return on_end_of_stream();
+  take_input({scratch.data(), got.bytes});
+}
+
+void HttpConnection::on_end_of_stream() {
+  // Half-closed by a client that still reads, perhaps: it learns what was missing.
+  if (phase_ != Phase::kIdle) return refuse(400, "the connection ended within the request");
+  close(CloseHow::kOrderly);
+}
+
+void HttpConnection::discard_input() {
+  const IoCount got = socket_->read(loop_.scratch());
+  if (got.bytes > 0 || got.would_block()) return wait_readable();
+  close(CloseHow::kOrderly);
+}
+
+void HttpConnection::take_input(std::string_view bytes) {
+  if (input_.empty()) {
+    input_ = parse_some(bytes);
+  } else {
+    input_.append(bytes);
+    const std::size_t num_left = parse_some(input_).size();
+    input_.erase(0, input_.size() - num_left);
+  }
+  if (is_receiving()) wait_readable();
+}
+
+std::string_view HttpConnection::parse_some(std::string_view bytes) {
+  while (!bytes.empty() && is_receiving()) {
+    if (phase_ == Phase::kIdle && !bytes.starts_with("\r\n") && bytes != "\r") begin_request();
+    const std::size_t num_taken = parser_.feed(bytes);
+    bytes.remove_prefix(num_taken);
+    switch (parser_.state()) {
+      case ParseState::kRefused:
+        refuse(parser_.refusal().status, parser_.refusal().message);
+        break;
+      case ParseState::kHeaders:
+        if (num_taken == 0) return bytes;
+        break;
+      case ParseState::kBody:
+        if (!headers_checked_) {
+          headers_received();
+        } else if (num_taken == 0) {
+          return bytes;
+        }
+        break;
+      case ParseState::kComplete:
+        if (!headers_checked_) headers_received();
+        if (is_receiving()) dispatch();
+        break;
+    }
+  }
+  return bytes;
+}
+
+void HttpConnection::begin_request() {
+  enter(Phase::kHeaders);
+  const MonotonicTime now = monotonic_now();
+  parser_.request().received_at = now;
+  // One deadline from the first byte on: further bytes do not move it.
+  deadline_->set(now + core_->options.header_timeout);
+}
+
+void HttpConnection::headers_received() {
+  headers_checked_ = true;
+  closes_after_answer_ = !parser_.keep_alive();
+  const bool has_body = parser_.state() == ParseState::kBody;
+  if (has_body) {
+    enter(Phase::kBody);
+    deadline_->set(monotonic_now() + core_->options.body_timeout);
+  }
+  if (const HttpHeaderCheck& check = core_->options.check_headers) {
+    if (std::optional<HttpResponse> refusal = check(parser_.request())) {
+      // The body is not worth reading to keep the connection.
+      if (has_body) refusal->close = true;
+      begin_answer();
+      return respond(std::move(*refusal));
+    }
+  }
+  if (has_body && parser_.expects_continue()) {
+    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+    schedule_flush();
+  }
+}
+
+void HttpConnection::begin_answer() {
+  enter(Phase::kAnswering);
+  answer_ = Answer::kWaiting;
+  if (waits_writable_) {
+    deadline_->set(monotonic_now() + core_->options.write_timeout);
+  } else {
+    deadline_->clear();
+  }
+}
+
+void HttpConnection::refuse(int status, std::string_view message) {
+  begin_answer();
+  HttpResponse response = core_->error_response(status, message);
+  response.close = true;
+  respond(std::move(response));
+}
+
+void HttpConnection::dispatch() {
+  begin_answer();
+  if (core_->is_closed) return close(CloseHow::kReset);
+  std::shared_ptr<Exchange> exchange =
+      Exchange::create(shared_from_this(), std::move(parser_.request()));
+  exchange_ = exchange.get();
+  try {
+    core_->handler(std::move(exchange));
+  } catch (const std::exception& e) {
+    BUG("net invariant 3: the handler threw: {}", e.what());
+  }
+}
+
+}  // namespace penstock::net

@@ -1,0 +1,167 @@
+#include "net/io_pool.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/thread.h"
+#include "net/loop_context.h"
+
+namespace penstock::net {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto kTickInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+bool LoopInbox::post(LoopTask task) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  tasks_.push_back(std::move(task));
+  if (tasks_.size() == 1) wake_();
+  return true;
+}
+
+std::vector<LoopTask> LoopInbox::take_all() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(tasks_, {});
+}
+
+void LoopInbox::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  wake_ = nullptr;
+}
+
+bool LoopInbox::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+IoPool::Loop::Loop(std::size_t loop_index)
+    : index(loop_index),
+      context(std::make_shared<Context>()),
+      inbox(std::make_shared<LoopInbox>([this] {
+        asio::post(context->io, [this] {
+          const Turn turn(*this);
+          for (LoopTask& task : inbox->take_all()) std::exchange(task, {})();
+        });
+      })) {}
+
+IoPool::Loop::~Loop() = default;
+
+void IoPool::Loop::at_turn_end(LoopTask task) {
+  turn_end_.push_back(std::move(task));
+  if (turn_depth_ == 0 && turn_end_.size() == 1) {
+    asio::post(context->io, [this] { const Turn turn(*this); });
+  }
+}
+
+void IoPool::Loop::run_turn_end() {
+  // Tasks may add tasks: an answer that is out makes room for the next pipelined request.
+  for (std::size_t i = 0; i < turn_end_.size(); ++i) std::exchange(turn_end_[i], {})();
+  turn_end_.clear();
+}
+
+struct IoPool::Impl {
+  struct Member {
+    explicit Member(std::size_t index)
+        : loop(index), work(asio::make_work_guard(loop.context->io)), ticker(loop.context->io) {}
+
+    void tick() {
+      loop.last_tick_ns.store(SystemClock().now().ns, std::memory_order_relaxed);
+      ticker.expires_after(kTickInterval);
+      ticker.async_wait([this](const boost::system::error_code& ec) {
+        if (!ec) tick();
+      });
+    }
+
+    void run() {
+      loop.inbox->set_thread(std::this_thread::get_id());
+      for (bool again = true; again;) {
+        again = false;
+        try {
+          loop.context->io.run();
+        } catch (const std::exception& e) {
+          again = true;
+          BUG("net invariant 3: a task on loop {} threw: {}", loop.index, e.what());
+        }
+      }
+    }
+
+    Loop loop;
+    asio::executor_work_guard<asio::io_context::executor_type> work;
+    asio::steady_timer ticker;
+    NamedThread thread;
+  };
+
+  std::vector<std::unique_ptr<Member>> members;
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::size_t num_running = 0;  // guarded by mutex
+};
+
+IoPool::IoPool(std::size_t num_threads) : impl_(std::make_unique<Impl>()) {
+  CHECK(num_threads > 0);
+  for (std::size_t i = 0; i < num_threads; ++i) {
+    impl_->members.push_back(std::make_unique<Impl::Member>(i));
+  }
+  impl_->num_running = num_threads;
+  for (const auto& member : impl_->members) {
+    member->tick();
+    member->thread = NamedThread(format("net-io-{}", member->loop.index),
+                                 [impl = impl_.get(), member = member.get()] {
+                                   member->run();
+                                   const std::lock_guard lock(impl->mutex);
+                                   --impl->num_running;
+                                   impl->ended.notify_all();
+                                 });
+  }
+}
+
+IoPool::~IoPool() {
+  stop(std::chrono::seconds(1));
+}
+
+std::size_t IoPool::num_loops() const noexcept {
+  return impl_->members.size();
+}
+
+void IoPool::post(std::size_t index, std::move_only_function<void()> task) {
+  loop(index).inbox->post(std::move(task));
+}
+
+MonotonicTime IoPool::last_tick(std::size_t index) const noexcept {
+  return {impl_->members[index]->loop.last_tick_ns.load(std::memory_order_relaxed)};
+}
+
+IoPool::Loop& IoPool::loop(std::size_t index) noexcept {
+  return impl_->members[index]->loop;
+}
+
+void IoPool::stop(Duration timeout) {
+  for (const auto& member : impl_->members) {
+    if (!member->thread.joinable()) return;
+    member->loop.inbox->close();
+    // Behind the batch that the inbox may have queued: first in, first out. The second hop lets
+    // completions that the batch has caused (closed sockets) run too.
+    asio::io_context& io = member->loop.context->io;
+    asio::post(io, [&io] { asio::post(io, [&io] { io.stop(); }); });
+  }
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->ended.wait_for(lock, timeout, [this] { return impl_->num_running == 0; });
+  }
+  for (const auto& member : impl_->members) {
+    member->loop.context->io.stop();
+    member->thread.join();
+  }
+}
+
+}  // namespace penstock::net
