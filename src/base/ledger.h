@@ -45,6 +45,7 @@ class Ledger final {
       }
       return *this;
     }
+    [[nodiscard]] explicit operator bool() const noexcept { return ledger_ != nullptr; }
     void set_count(std::uint64_t count);
     void release() noexcept;
 

@@ -16,6 +16,12 @@ NamedThread::NamedThread(std::string name, std::function<void()> body)
         body();
       }) {}
 
+NamedThread& NamedThread::operator=(NamedThread&& other) noexcept {
+  CHECK(!thread_.joinable(), "a running thread is replaced: join it first");
+  thread_ = std::move(other.thread_);
+  return *this;
+}
+
 NamedThread::~NamedThread() {
   CHECK(!thread_.joinable(), "a thread outlives its owner: join it before destruction");
 }

@@ -16,7 +16,8 @@ class NamedThread final {
   NamedThread(std::string name, std::function<void()> body);
   ~NamedThread();
   NamedThread(NamedThread&&) noexcept = default;
-  NamedThread& operator=(NamedThread&&) = delete;
+  // Only onto one that is not running.
+  NamedThread& operator=(NamedThread&& other) noexcept;
 
   // The owner has already told the body to end; a body that does not is a bug.
   void join();

@@ -104,22 +104,21 @@ void Scheduler::plan_waiting(std::uint32_t max_tokens) {
 
 // A further choice starts when its sibling has computed the prompt, or is gone and cannot help.
 bool Scheduler::can_start(const Sequence& sequence) const {
-  if (!sequence.spec.prompt_of) return true;
-  const auto sibling = sequences_.find(*sequence.spec.prompt_of);
+  if (!sequence.spec.shared_prompt) return true;
+  const auto sibling = sequences_.find(sequence.spec.shared_prompt->with);
   return sibling == sequences_.end() ||
-         sibling->second.num_computed >= sibling->second.spec.num_known_tokens;
+         sibling->second.num_computed >= sequence.spec.shared_prompt->num_tokens;
 }
 
 // Takes over the sibling's full prompt blocks; at least one token stays to be computed, because
-// its row gives the logits that the first sampled token needs.
+// its row gives the logits that the next sampled token needs.
 void Scheduler::start(Sequence& sequence) {
-  if (!sequence.spec.prompt_of || sequence.num_computed > 0) return;
-  const auto sibling = sequences_.find(*sequence.spec.prompt_of);
+  if (!sequence.spec.shared_prompt) return;
+  const auto sibling = sequences_.find(sequence.spec.shared_prompt->with);
   if (sibling == sequences_.end()) return;
   const std::uint32_t shared_tokens =
-      std::min(sequence.spec.num_known_tokens, sibling->second.spec.num_known_tokens) - 1;
-  const std::uint32_t num_blocks =
-      std::min(shared_tokens, sibling->second.num_computed) / limits_.block_size;
+      std::min(sequence.spec.shared_prompt->num_tokens, sequence.num_known - 1);
+  const std::uint32_t num_blocks = shared_tokens / limits_.block_size;
   sequence.blocks.share_prefix(sibling->second.blocks, num_blocks, pool_);
   sequence.num_computed = num_blocks * limits_.block_size;
 }
@@ -232,7 +231,11 @@ SchedulerCounts Scheduler::counts() const noexcept {
   counts.waiting = static_cast<std::uint32_t>(waiting_.size());
   counts.blocks_active = pool_.num_active();
   for (const Sequence* sequence : running_) {
-    if (!sequence->is_decoding()) counts.uncomputed_prompt_tokens += sequence->num_uncomputed();
+    if (sequence->is_decoding()) {
+      ++counts.decoding;
+    } else {
+      counts.uncomputed_prompt_tokens += sequence->num_uncomputed();
+    }
   }
   for (const Sequence* sequence : waiting_) {
     counts.uncomputed_prompt_tokens += sequence->num_uncomputed();

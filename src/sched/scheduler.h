@@ -41,6 +41,7 @@ struct StepBudget {
 
 struct SchedulerCounts {
   std::uint32_t running = 0;
+  std::uint32_t decoding = 0;  // of the running ones
   std::uint32_t waiting = 0;
   std::uint64_t uncomputed_prompt_tokens = 0;  // of running and waiting sequences
   std::uint64_t blocks_active = 0;

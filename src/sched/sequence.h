@@ -20,18 +20,23 @@ enum class SequenceState : std::uint8_t { kWaiting, kRunning, kFinished };
 [[nodiscard]] std::string_view to_string(SequenceState state) noexcept;
 [[nodiscard]] bool is_legal_transition(SequenceState from, SequenceState to) noexcept;
 
+// A choice of a prompt that another sequence computes: this one waits until that one has computed
+// the common tokens, and starts from its full blocks.
+struct SharedPrompt {
+  SequenceId with;
+  std::uint32_t num_tokens = 0;  // leading tokens equal in both, at most num_known_tokens of each
+};
+
 // What the engine asks for.
 struct SequenceSpec {
   SequenceId id;
   std::uint32_t num_known_tokens = 0;  // prompt, and output a migrated request already has; >= 1
-  std::uint32_t max_tokens = 0;        // known and still to come, together
+  std::uint32_t max_tokens = 0;        // most tokens whose KV it may ever need; >= known
   std::uint32_t strict_priority = 0;   // higher bands first
   std::int32_t priority = 0;           // seconds ahead of its arrival, within a band
   std::uint32_t migrations = 0;        // above 0: ahead of all that never ran
   MonotonicTime arrival;
-  // A choice of the same prompt: this one waits until that one has computed the prompt, and
-  // starts from its full blocks.
-  std::optional<SequenceId> prompt_of;
+  std::optional<SharedPrompt> shared_prompt;
 };
 
 struct Sequence {

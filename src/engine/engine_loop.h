@@ -1,0 +1,117 @@
+// The engine: one thread that owns scheduler, block pool and batch state, and steps them.
+//
+//   collect -> schedule -> prepare -> forward -> sample -> commit -> publish
+//
+// No lock guards that state; other threads talk to it through the mailbox. A request that fails
+// (NaN in its logits, no possible token, no room ever) ends alone; the step goes on.
+//
+// Threading: the public methods may be called from any thread unless said otherwise. The sink is
+// called on the engine thread, once per step that has something to say, and must not block.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/ledger.h"
+#include "base/thread.h"
+#include "engine/live_requests.h"
+#include "engine/mailbox.h"
+#include "engine/model_runner.h"
+#include "engine/probe.h"
+#include "engine/request.h"
+#include "engine/sampler.h"
+#include "kv/block_pool.h"
+#include "sched/cost_model.h"
+#include "sched/scheduler.h"
+
+namespace penstock::engine {
+
+struct EngineOptions {
+  std::uint32_t num_blocks = 0;
+  std::uint32_t context_length = 0;  // prompt and output together
+  sched::SchedulerLimits limits;
+  // Most time a step should take while others decode; unset = 1.5 times the pure decode step.
+  std::optional<Duration> itl_target;
+};
+
+using StepSink = std::move_only_function<void(StepReport)>;
+
+class EngineLoop final {
+ public:
+  // `clock` and `ledger` outlive the engine. Starts no thread yet.
+  EngineLoop(EngineOptions options, std::unique_ptr<ModelRunner> runner, const Clock& clock,
+             Ledger& ledger, EngineProbe probe, StepSink sink);
+  ~EngineLoop();  // stop() has returned, or start() was never called
+
+  void start();
+  // Ends every live request as cancelled, publishes that, and joins the thread.
+  void stop();
+
+  // False when the mailbox is full or the engine is stopping. Every other outcome, refusals by
+  // the scheduler included, comes through the sink.
+  [[nodiscard]] bool submit(EngineRequest&& request);
+  // A no-op for what is not live (any more). Blocks are back within one step.
+  void cancel(RequestHandle handle, std::optional<std::uint32_t> choice);
+  // Comes back in StepReport::echoes, through the engine thread.
+  void ping(std::uint64_t n);
+
+  // Steps so far, and where the engine is: what stall detection watches.
+  [[nodiscard]] std::uint64_t num_steps() const noexcept { return num_steps_.load(); }
+  [[nodiscard]] StepPhase phase() const noexcept { return phase_.load(); }
+  [[nodiscard]] bool has_work() const noexcept { return has_work_.load(); }
+
+ private:
+  class PhaseTimer;
+
+  void run();
+  void step();
+  void collect(Duration max_wait);
+  void admit(EngineRequest request);
+  [[nodiscard]] Status validate(const EngineRequest& request) const;
+  void refuse(const EngineRequest& request, FinishReason reason, const std::string& message);
+  void cancel_now(const CancelCommand& command);
+  void expire(MonotonicTime now);
+  void end_all();
+  [[nodiscard]] sched::StepBudget budget() const;
+  void sample(const sched::StepPlan& plan);
+  void commit(const sched::StepPlan& plan);
+  void accept_token(LiveChoice& choice, std::size_t sample_index);
+  [[nodiscard]] Result<TokenId> sample_choice(LiveChoice& choice, std::span<const float> row);
+  void finish(LiveChoice& choice, FinishReason reason, std::string message = {});
+  ChoiceOutput& output_of(LiveChoice& choice);
+  void publish();
+  [[nodiscard]] EngineLoad load() const;
+  void observe(const sched::StepPlan& plan, Duration elapsed);
+
+  const EngineOptions options_;
+  const Clock& clock_;
+  const EngineProbe probe_;
+  StepSink sink_;
+  Mailbox mailbox_;
+
+  // The engine thread's own, from here to the atomics.
+  std::unique_ptr<ModelRunner> runner_;
+  kv::BlockPool pool_;
+  sched::Scheduler scheduler_;
+  LiveRequests requests_;
+  Sampler sampler_;
+  sched::CostModel cost_;
+  Ledger::Entry blocks_entry_;
+  Ledger& ledger_;
+  StepReport report_;
+  std::vector<Result<TokenId>> sampled_;  // by chunk that samples, in plan order
+  std::vector<float> row_;                // a row of logits that is being changed
+  double step_us_ = 0;
+  double prefill_tokens_per_s_ = 0;
+
+  std::atomic<std::uint64_t> num_steps_{0};
+  std::atomic<StepPhase> phase_{StepPhase::kCollect};
+  std::atomic<bool> has_work_{false};
+  NamedThread thread_;
+};
+
+}  // namespace penstock::engine

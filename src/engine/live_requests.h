@@ -1,0 +1,70 @@
+// The requests and choices the engine holds right now.
+//
+// Ownership: this owns the request and its choices from submit to the last finish; a choice's
+// address is stable meanwhile. Threading: the engine thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ledger.h"
+#include "engine/logits.h"
+#include "engine/request.h"
+#include "sched/sequence.h"
+
+namespace penstock::engine {
+
+struct LiveRequest;
+
+// One choice of one request: a sequence to the scheduler.
+struct LiveChoice {
+  sched::SequenceId id;
+  LiveRequest* request = nullptr;
+  std::uint32_t number = 0;
+  std::vector<TokenId> generated;
+  std::optional<TokenHistory> history;  // only when penalties look at it
+  std::optional<MonotonicTime> first_planned;
+  std::optional<MonotonicTime> first_token;
+  std::uint64_t num_steps = 0;
+  bool has_reported = false;
+
+  [[nodiscard]] TokenId token_at(std::uint32_t position) const noexcept;
+};
+
+struct LiveRequest {
+  EngineRequest spec;
+  std::vector<std::unique_ptr<LiveChoice>> choices;  // those still running
+  std::optional<MonotonicTime> cancelled_at;
+  Ledger::Entry entry;
+};
+
+class LiveRequests final {
+ public:
+  explicit LiveRequests(Ledger& ledger) : ledger_(ledger) {}
+
+  // A bug if the handle is live already.
+  LiveRequest& add(EngineRequest request);
+  [[nodiscard]] bool contains(RequestHandle handle) const { return requests_.contains(handle); }
+  [[nodiscard]] LiveRequest* find(RequestHandle handle);
+  [[nodiscard]] LiveChoice& choice(sched::SequenceId id);
+  // The request goes with its last choice.
+  void remove(LiveChoice& choice);
+
+  // Requests whose deadline is at or before `now`. Cheap while none is due.
+  [[nodiscard]] std::vector<LiveRequest*> due(MonotonicTime now);
+  [[nodiscard]] std::vector<LiveRequest*> all();
+  [[nodiscard]] bool empty() const noexcept { return requests_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return requests_.size(); }
+
+ private:
+  Ledger& ledger_;
+  std::unordered_map<RequestHandle, std::unique_ptr<LiveRequest>> requests_;
+  std::unordered_map<sched::SequenceId, LiveChoice*> by_sequence_;
+  std::uint64_t last_sequence_ = 0;
+  MonotonicTime earliest_deadline_ = MonotonicTime::max();  // at or before the true one
+};
+
+}  // namespace penstock::engine

@@ -1,0 +1,69 @@
+// The engine's metrics, as verbs. Threading: bumped by the engine thread, read by any.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "engine/request.h"
+#include "metrics/registry.h"
+
+namespace penstock::engine {
+
+// A step, in order; `progress` names the phase a stalled engine is in.
+enum class StepPhase : std::uint8_t {
+  kCollect,   // submits, cancels, deadlines
+  kSchedule,  // a StepPlan
+  kPrepare,   // batch buffers
+  kForward,   // logits
+  kSample,    // tokens
+  kCommit,    // tokens appended, sequences finished
+  kPublish,   // one report
+};
+inline constexpr std::size_t kNumStepPhases = 7;
+[[nodiscard]] std::string_view to_string(StepPhase phase) noexcept;
+
+// Labels every series carries.
+struct ProbeLabels {
+  std::string prefix = "penstock_worker";
+  std::string name_space = "penstock";
+  std::string component = "backend";
+  std::string endpoint = "generate";
+  std::string model;
+  std::uint32_t dp_rank = 0;
+};
+
+class EngineProbe final {
+ public:
+  EngineProbe() = default;  // counts nothing
+  EngineProbe(metrics::Registry& registry, const ProbeLabels& labels);
+
+  void phase_done(StepPhase phase, Duration elapsed) const noexcept;
+  void step_done(std::uint32_t num_prefill_tokens, std::uint32_t num_decode_tokens) const noexcept;
+  void load_is(const EngineLoad& load, std::size_t num_requests) const noexcept;
+  void preempted(std::uint64_t num_sequences) const noexcept;
+  void cancelled(Duration since_asked) const noexcept;
+  void first_token(Duration queued, Duration since_arrival) const noexcept;
+  void choice_finished(FinishReason reason, Duration since_arrival) const noexcept;
+
+ private:
+  std::array<metrics::Histogram, kNumStepPhases> step_seconds_;
+  metrics::Counter prefill_tokens_;
+  metrics::Counter decode_tokens_;
+  metrics::Gauge inflight_;
+  metrics::Gauge total_blocks_;
+  metrics::Gauge usage_;
+  metrics::Gauge active_blocks_;
+  metrics::Gauge free_blocks_;
+  metrics::Counter preemptions_;
+  metrics::Counter requests_;
+  metrics::Counter errors_;
+  metrics::Histogram cancel_latency_;
+  metrics::Histogram queue_seconds_;
+  metrics::Histogram first_response_;
+  metrics::Histogram duration_;
+};
+
+}  // namespace penstock::engine

@@ -1,0 +1,111 @@
+// What the engine is asked to do, and what it says back: values that know nothing of frontends.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace penstock::engine {
+
+using TokenId = std::uint32_t;
+// Chosen by the asker, unique among live requests.
+using RequestHandle = StrongId<struct RequestHandleTag, std::uint64_t>;
+
+struct SamplingParams {
+  float temperature = 1.0F;  // 0 = greedy
+  float top_p = 1.0F;        // (0, 1]
+  float min_p = 0.0F;        // [0, 1]
+  std::uint32_t top_k = 0;   // 0 = all
+  float presence_penalty = 0.0F;
+  float frequency_penalty = 0.0F;
+  float repetition_penalty = 1.0F;
+  std::uint64_t seed = 0;
+};
+
+// One choice, with the output it has already (a migrated request).
+struct Choice {
+  std::uint32_t number = 0;  // p * n + k: the second word of the sampling counter
+  std::vector<TokenId> generated;
+};
+
+struct EngineRequest {
+  RequestHandle handle;
+  std::string owner;  // for the ledger and the log
+  std::vector<TokenId> prompt;
+  std::vector<Choice> choices;
+  std::uint32_t max_tokens = 1;  // of output, `generated` included
+  std::uint32_t min_tokens = 0;
+  SamplingParams sampling;
+  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::vector<TokenId> stop_token_ids;
+  std::vector<TokenId> eos_token_ids;
+  bool ignore_eos = false;
+  int logprobs = -1;  // alternatives per token; -1 = none at all
+  MonotonicTime arrival;
+  MonotonicTime deadline = MonotonicTime::max();
+  std::uint32_t strict_priority = 0;
+  std::int32_t priority = 0;
+  std::uint32_t migrations = 0;
+};
+
+enum class FinishReason : std::uint8_t {
+  kNone,
+  kStop,
+  kLength,
+  kDeadline,
+  kCancelled,
+  kInvalid,     // the request breaks a rule of this engine
+  kKvCapacity,  // it can never fit the pool
+  kOverloaded,  // the queue is full
+  kDraining,    // no new requests are taken
+  kInternal,    // this sequence failed; others go on
+};
+
+struct TokenLogprobs {
+  float logprob = 0.0F;
+  std::uint32_t rank = 0;                      // tokens that are more likely
+  std::vector<std::pair<TokenId, float>> top;  // most likely first
+};
+
+// What one choice got in one step.
+struct ChoiceOutput {
+  RequestHandle handle;
+  std::uint32_t choice = 0;
+  std::uint32_t position = 0;  // output index of token_ids[0]
+  std::vector<TokenId> token_ids;
+  std::vector<TokenLogprobs> logprobs;  // one per token, when asked
+  FinishReason finish = FinishReason::kNone;
+  std::optional<TokenId> stop_token_id;  // kStop
+  std::string message;                   // the failures
+  std::uint32_t cached_tokens = 0;       // first output
+  Duration queue_time{};                 // first and last output: arrival to first planned
+  Duration prefill_time{};               // first planned to first token
+  std::uint64_t num_steps = 0;
+};
+
+// What the engine carries, for routers and operators.
+struct EngineLoad {
+  std::uint32_t running = 0;
+  std::uint32_t waiting = 0;
+  std::uint64_t active_prefill_tokens = 0;
+  std::uint64_t kv_blocks_total = 0;
+  std::uint64_t kv_blocks_active = 0;
+  std::uint64_t kv_blocks_waiting = 0;
+  double step_us = 0;               // decayed
+  double prefill_tokens_per_s = 0;  // decayed
+};
+
+// Everything one step brought. A report without outputs still carries load and progress.
+struct StepReport {
+  std::uint64_t step = 0;
+  EngineLoad load;
+  std::vector<ChoiceOutput> outputs;
+  std::vector<std::uint64_t> echoes;  // pings that came in since the last report
+};
+
+}  // namespace penstock::engine

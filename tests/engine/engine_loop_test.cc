@@ -1,0 +1,159 @@
+#include "engine/engine_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <latch>
+
+#include "tests/engine/harness.h"
+
+namespace penstock::engine {
+namespace {
+
+TEST(EngineLoop, generates_up_to_max_tokens) {
+  EngineHarness harness;
+  const Transcript got = harness.run(make_request(1, {1, 2, 3}, 9)).at(0);
+  EXPECT_EQ(got.token_ids.size(), 9U);
+  EXPECT_EQ(got.finish, FinishReason::kLength);
+  harness.wait_until_idle();
+}
+
+TEST(EngineLoop, stops_at_eos_and_at_stop_ids_and_says_which) {
+  EngineHarness harness;
+  const auto free_run = harness.run(make_request(1, {1, 2, 3}, 9)).at(0).token_ids;
+  EngineRequest eos = make_request(2, {1, 2, 3}, 9);
+  eos.eos_token_ids = {free_run[4]};
+  const Transcript stopped = harness.run(std::move(eos)).at(0);
+  EXPECT_EQ(stopped.finish, FinishReason::kStop);
+  EXPECT_EQ(stopped.token_ids, std::vector<TokenId>(free_run.begin(), free_run.begin() + 5));
+
+  EngineRequest ignored = make_request(3, {1, 2, 3}, 9);
+  ignored.eos_token_ids = {free_run[4]};
+  ignored.ignore_eos = true;
+  EXPECT_EQ(harness.run(std::move(ignored)).at(0).token_ids, free_run);
+
+  EngineRequest stop_id = make_request(4, {1, 2, 3}, 9);
+  stop_id.stop_token_ids = {free_run[2]};
+  EXPECT_EQ(harness.run(std::move(stop_id)).at(0).token_ids.size(), 3U);
+}
+
+TEST(EngineLoop, masks_eos_until_min_tokens) {
+  EngineHarness harness;
+  const auto free_run = harness.run(make_request(1, {1, 2, 3}, 12)).at(0).token_ids;
+  EngineRequest request = make_request(2, {1, 2, 3}, 12);
+  request.eos_token_ids = {free_run[0]};
+  request.min_tokens = 6;
+  const Transcript got = harness.run(std::move(request)).at(0);
+  EXPECT_GE(got.token_ids.size(), 6U);
+  EXPECT_NE(got.token_ids[0], free_run[0]);
+}
+
+TEST(EngineLoop, ends_only_the_sequence_whose_logits_are_broken) {
+  EngineHarness harness({.model = {.poison_token = 77}});
+  const auto alone = harness.run(make_request(1, {5, 6, 7}, 20)).at(0).token_ids;
+  harness.submit(make_request(2, {5, 6, 7}, 20));
+  harness.submit(make_request(3, {77, 6, 7}, 20));
+  const Transcript broken = harness.wait(RequestHandle(3)).at(0);
+  EXPECT_EQ(broken.finish, FinishReason::kInternal);
+  EXPECT_NE(broken.message.find("NaN"), std::string::npos);
+  EXPECT_EQ(harness.wait(RequestHandle(2)).at(0).token_ids, alone);
+  harness.wait_until_idle();
+}
+
+TEST(EngineLoop, refuses_what_can_never_fit_with_both_numbers) {
+  EngineHarness harness({.num_blocks = 4, .context_length = 1000});
+  const Transcript got = harness.run(make_request(1, std::vector<TokenId>(10, 1), 100)).at(0);
+  EXPECT_EQ(got.finish, FinishReason::kKvCapacity);
+  EXPECT_NE(got.message.find("28 KV blocks"), std::string::npos) << got.message;
+  EXPECT_NE(got.message.find("has 4"), std::string::npos) << got.message;
+  harness.wait_until_idle();
+}
+
+TEST(EngineLoop, refuses_token_ids_outside_the_vocabulary_and_prompts_over_the_context) {
+  EngineHarness harness;
+  EXPECT_EQ(harness.run(make_request(1, {1, 101}, 4)).at(0).finish, FinishReason::kInvalid);
+  EXPECT_EQ(harness.run(make_request(2, std::vector<TokenId>(200, 1), 1)).at(0).finish,
+            FinishReason::kInvalid);
+  EXPECT_EQ(harness.run(make_request(3, {}, 1)).at(0).finish, FinishReason::kInvalid);
+  EngineRequest bias = make_request(4, {1}, 1);
+  bias.logit_bias = {{500, 1.0F}};
+  EXPECT_EQ(harness.run(std::move(bias)).at(0).finish, FinishReason::kInvalid);
+}
+
+TEST(EngineLoop, cancels_in_decode_and_gives_the_blocks_back) {
+  EngineHarness harness;
+  harness.submit(make_request(1, {1, 2, 3}, 190));
+  harness.wait_for_tokens(RequestHandle(1), 2);
+  harness.engine().cancel(RequestHandle(1), std::nullopt);
+  EXPECT_EQ(harness.wait(RequestHandle(1)).at(0).finish, FinishReason::kCancelled);
+  harness.wait_until_idle();
+}
+
+TEST(EngineLoop, cancels_one_choice_and_lets_the_others_go_on) {
+  EngineHarness harness;
+  EngineRequest request = make_request(1, {1, 2, 3, 4, 5}, 60);
+  request.choices = {{0, {}}, {1, {}}};
+  request.sampling.temperature = 1;
+  harness.submit(std::move(request));
+  harness.wait_for_tokens(RequestHandle(1), 4);
+  harness.engine().cancel(RequestHandle(1), 1);
+  const auto got = harness.wait(RequestHandle(1));
+  EXPECT_EQ(got.at(0).finish, FinishReason::kLength);
+  EXPECT_EQ(got.at(0).token_ids.size(), 60U);
+  harness.wait_until_idle();
+}
+
+TEST(EngineLoop, ends_at_the_deadline_in_queue_and_in_decode) {
+  EngineHarness harness({.max_running = 1});
+  EngineRequest running = make_request(1, {1, 2, 3}, 190);
+  running.eos_token_ids = {};
+  running.deadline = SystemClock().now() + std::chrono::milliseconds(80);
+  EngineRequest waiting = make_request(2, {1, 2}, 4);
+  waiting.deadline = SystemClock().now() - std::chrono::milliseconds(1);
+  harness.submit(std::move(running));
+  harness.submit(std::move(waiting));
+  EXPECT_EQ(harness.wait(RequestHandle(2)).at(0).finish, FinishReason::kDeadline);
+  // Fast machines may finish 190 tokens in time; then there is nothing to cut.
+  const FinishReason first = harness.wait(RequestHandle(1)).at(0).finish;
+  EXPECT_TRUE(first == FinishReason::kDeadline || first == FinishReason::kLength);
+  harness.wait_until_idle();
+}
+
+TEST(EngineLoop, echoes_pings_through_its_thread) {
+  EngineHarness harness;
+  harness.engine().ping(42);
+  (void)harness.run(make_request(1, {1}, 1));
+  EXPECT_EQ(harness.echoes(), std::vector<std::uint64_t>{42});
+}
+
+TEST(EngineLoop, refuses_submits_beyond_its_bounds_and_loses_none) {
+  std::latch go(1);
+  EngineHarness harness(
+      {.max_running = 1, .max_waiting = 2, .model = {.on_forward = [&] { go.wait(); }}});
+  // The engine is held inside its first step: the mailbox fills up behind it.
+  harness.submit(make_request(1, {1}, 2));
+  const MonotonicTime deadline = SystemClock().now() + std::chrono::seconds(10);
+  while (harness.engine().phase() != StepPhase::kForward) {
+    ASSERT_LT(SystemClock().now(), deadline);
+    std::this_thread::yield();
+  }
+  harness.submit(make_request(2, {1}, 2));
+  harness.submit(make_request(3, {1}, 2));
+  EXPECT_FALSE(harness.engine().submit(make_request(4, {1}, 2)));
+  go.count_down();
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(harness.wait(RequestHandle(i)).at(0).finish, FinishReason::kLength);
+  }
+}
+
+TEST(EngineLoop, cancels_what_is_live_when_it_stops) {
+  EngineHarness harness;
+  harness.submit(make_request(1, {1, 2, 3}, 190));
+  harness.wait_for_tokens(RequestHandle(1), 1);
+  harness.stop();
+  const FinishReason finish = harness.wait(RequestHandle(1)).at(0).finish;
+  EXPECT_TRUE(finish == FinishReason::kCancelled || finish == FinishReason::kLength);
+  EXPECT_TRUE(harness.ledger().is_empty());
+}
+
+}  // namespace
+}  // namespace penstock::engine

@@ -1,0 +1,99 @@
+// A real engine over a model whose answers depend on every token and on every KV slot it reads.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "engine/engine_loop.h"
+
+namespace penstock::engine {
+
+// "KV" is the token id, kept in the slot the block table names. Logits are a hash of all tokens of
+// the sequence as read back through the block table, so a wrong block, slot, position or a block
+// freed too early changes what is generated.
+class EchoForward final : public model::ForwardPass {
+ public:
+  struct Options {
+    std::uint32_t vocab_size = 101;
+    std::uint32_t block_size = 4;
+    // Sequences whose first token is this one get NaN logits.
+    std::uint32_t poison_token = 0xFFFFFFFF;
+    // Called at the start of each forward, on the engine thread.
+    std::function<void()> on_forward{};
+  };
+  explicit EchoForward(Options options) : options_(std::move(options)) {}
+
+  std::size_t kv_block_bytes() const noexcept override { return options_.block_size * 4; }
+  std::string_view kv_layout() const noexcept override { return "echo"; }
+  std::string_view numerics() const noexcept override { return "echo"; }
+  std::span<const float> forward(const model::ForwardBatch& batch,
+                                 std::span<std::byte> kv_pool) override;
+
+ private:
+  Options options_;
+  std::vector<float> logits_;
+};
+
+// Everything a choice got, folded.
+struct Transcript {
+  std::vector<TokenId> token_ids;
+  std::vector<TokenLogprobs> logprobs;
+  FinishReason finish = FinishReason::kNone;
+  std::string message;
+};
+
+class EngineHarness final {
+ public:
+  struct Options {
+    std::uint32_t num_blocks = 64;
+    std::uint32_t context_length = 200;
+    std::uint32_t max_running = 16;
+    std::uint32_t max_waiting = 64;
+    std::uint32_t max_step_tokens = 64;
+    EchoForward::Options model{};
+  };
+  EngineHarness() : EngineHarness(Options{}) {}
+  explicit EngineHarness(Options options);
+  ~EngineHarness();
+
+  EngineLoop& engine() { return *engine_; }
+  const Ledger& ledger() const { return ledger_; }
+  void stop() { engine_->stop(); }
+
+  // Submits and waits for the end of every choice.
+  std::map<std::uint32_t, Transcript> run(EngineRequest request);
+  void submit(EngineRequest request);
+  std::map<std::uint32_t, Transcript> wait(RequestHandle handle);
+  // Waits until the request has at least this many tokens in all.
+  void wait_for_tokens(RequestHandle handle, std::size_t num_tokens);
+  void wait_until_idle();
+  std::vector<std::uint64_t> echoes();
+
+ private:
+  void on_report(StepReport report);
+  template <class Condition>
+  void wait_until(Condition condition, const char* what);
+
+  struct Live {
+    std::size_t num_choices = 0;
+    std::map<std::uint32_t, Transcript> choices;
+  };
+  SystemClock clock_;
+  Ledger ledger_{clock_};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<RequestHandle, Live> live_;  // guarded by mutex_
+  std::vector<std::uint64_t> echoes_;   // guarded by mutex_
+  std::unique_ptr<EngineLoop> engine_;
+};
+
+// A request for one choice of `max_tokens` tokens after `prompt`, greedy.
+[[nodiscard]] EngineRequest make_request(std::uint64_t handle, std::vector<TokenId> prompt,
+                                         std::uint32_t max_tokens);
+
+}  // namespace penstock::engine
