@@ -86,7 +86,7 @@ class Scenario final {
         MonotonicTime{} +
         std::chrono::seconds(number(arguments, "at", static_cast<std::uint32_t>(spec.id.value())));
     if (const auto it = arguments.find("prompt_of"); it != arguments.end()) {
-      spec.prompt_of = ids_.at(it->second);
+      spec.shared_prompt = {.with = ids_.at(it->second), .num_tokens = spec.num_known_tokens};
     }
     const Status added = scheduler_->add(spec);
     if (!added) {

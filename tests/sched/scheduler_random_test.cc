@@ -56,7 +56,7 @@ class RandomLoad final {
       const Sequence& sequence = scheduler_.sequence(sibling);
       spec.num_known_tokens = sequence.spec.num_known_tokens;
       spec.max_tokens = sequence.spec.max_tokens;
-      spec.prompt_of = sibling;
+      spec.shared_prompt = {.with = sibling, .num_tokens = spec.num_known_tokens};
     }
     const bool fits = kv::BlockTable::blocks_for(spec.max_tokens, 4) <= pool_.num_blocks();
     const Status added = scheduler_.add(spec);
