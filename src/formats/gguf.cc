@@ -39,16 +39,6 @@ std::unexpected<Error> wrong_type(std::string_view key, const GgufValue& value,
 
 }  // namespace
 
-Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(MappedFile file, MappedFile::open(path));
-  Result<GgufFile> parsed = parse(file.bytes());
-  if (!parsed) {
-    return std::unexpected<Error>(std::move(parsed).error().with_context(path.string()));
-  }
-  parsed->file_ = std::move(file);
-  return parsed;
-}
-
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes) {
   return GgufParser(bytes).run();
 }

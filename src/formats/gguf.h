@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,7 +35,9 @@ using GgufValue =
 class GgufFile final {
  public:
   // Maps and parses. The error's text begins with the path: kInvalid for a broken file,
-  // kUnsupported for a version, byte order or tensor type that is not read.
+  // kUnsupported for a version, byte order or tensor type that is not read. Given the first part
+  // of a split file (NAME-00001-of-0000N.gguf), its siblings are opened too and their tensors
+  // added.
   [[nodiscard]] static Result<GgufFile> open(const std::filesystem::path& path);
   // Parses bytes that outlive the result.
   [[nodiscard]] static Result<GgufFile> parse(std::span<const std::byte> bytes);
@@ -55,14 +56,22 @@ class GgufFile final {
   [[nodiscard]] const std::vector<std::string_view>& keys() const noexcept { return keys_; }
   [[nodiscard]] const std::vector<TensorView>& tensors() const noexcept { return tensors_; }
   [[nodiscard]] const TensorView* find_tensor(std::string_view name) const noexcept;
-  // The bytes before the tensor data: what the model digest covers as "GGUF header".
+  // The bytes before the tensor data, of the first part: what the model digest covers as "GGUF
+  // header".
   [[nodiscard]] std::span<const std::byte> header_bytes() const noexcept { return header_; }
+  // The files that open() mapped, in order: one, or all parts. And their paths.
+  [[nodiscard]] const std::vector<MappedFile>& files() const noexcept { return files_; }
+  [[nodiscard]] const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
 
  private:
   friend class GgufParser;
   GgufFile() = default;
+  [[nodiscard]] static Result<GgufFile> open_one(const std::filesystem::path& path);
+  [[nodiscard]] Status add_part(GgufFile part, std::uint64_t number, std::uint64_t num_parts);
+  [[nodiscard]] Status index_tensors();
 
-  std::optional<MappedFile> file_;
+  std::vector<MappedFile> files_;
+  std::vector<std::filesystem::path> paths_;
   std::uint32_t version_ = 0;
   std::vector<std::string_view> keys_;
   std::unordered_map<std::string_view, GgufValue> values_;

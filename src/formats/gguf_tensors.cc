@@ -60,14 +60,7 @@ Status GgufParser::read_tensor_infos(std::uint64_t count) {
     ASSIGN_OR_RETURN(const PendingTensor pending, read_tensor_info());
     pending_.push_back(pending);
   }
-  // Only now: the index's keys view the names, which move while the vector grows.
-  for (std::size_t i = 0; i < file_.tensors_.size(); ++i) {
-    const std::string_view name = file_.tensors_[i].name;
-    if (!file_.tensor_index_.emplace(name, i).second) {
-      return make_error(ErrorCode::kInvalid, "tensor '{}' appears twice", name);
-    }
-  }
-  return {};
+  return file_.index_tensors();
 }
 
 Result<GgufParser::PendingTensor> GgufParser::read_tensor_info() {

@@ -49,25 +49,29 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     return make_error(ErrorCode::kIo, "{}: not a regular file", path.string());
   }
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) return MappedFile({});
+  const std::int64_t modified_ns =
+      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  if (size == 0) return MappedFile({}, modified_ns);
   void* const address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (address == MAP_FAILED) {
     return make_error(ErrorCode::kIo, "{}: cannot map {} bytes: {}", path.string(), size,
                       std::strerror(errno));
   }
-  return MappedFile({static_cast<const std::byte*>(address), size});
+  return MappedFile({static_cast<const std::byte*>(address), size}, modified_ns);
 }
 
 MappedFile::~MappedFile() {
   unmap(bytes_);
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})), modified_ns_(other.modified_ns_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this != &other) {
     unmap(bytes_);
     bytes_ = std::exchange(other.bytes_, {});
+    modified_ns_ = other.modified_ns_;
   }
   return *this;
 }

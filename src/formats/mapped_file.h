@@ -1,7 +1,9 @@
 // A file mapped for reading. Ownership: movable handle; the mapping lives as long as it does.
+// Whoever shortens the file meanwhile ends the process (SIGBUS): replace files by rename.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string_view>
@@ -22,10 +24,14 @@ class MappedFile final {
   [[nodiscard]] std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }
+  // When the file was last written, in nanoseconds since the epoch, as of open().
+  [[nodiscard]] std::int64_t modified_ns() const noexcept { return modified_ns_; }
 
  private:
-  explicit MappedFile(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+  MappedFile(std::span<const std::byte> bytes, std::int64_t modified_ns) noexcept
+      : bytes_(bytes), modified_ns_(modified_ns) {}
   std::span<const std::byte> bytes_;
+  std::int64_t modified_ns_ = 0;
 };
 
 }  // namespace penstock::formats

@@ -36,6 +36,8 @@ class SafetensorsFile final {
   [[nodiscard]] const std::vector<TensorView>& tensors() const noexcept { return tensors_; }
   // Names of all tensors, in the order of their bytes.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+  // What open() mapped.
+  [[nodiscard]] const std::optional<MappedFile>& file() const noexcept { return file_; }
 
  private:
   friend class SafetensorsParser;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -60,10 +61,14 @@ class ModelFiles final {
   [[nodiscard]] const std::filesystem::path& path() const noexcept;
   // Set for a GGUF file: the tokenizer and the chat template are in its metadata.
   [[nodiscard]] const formats::GgufFile* gguf() const noexcept;
+  // The bytes of a file of the directory, such as "tokenizer.json", up to a limit (beyond it:
+  // kResourceExhausted). kNotFound when it is absent, and for every name when this is a GGUF file.
+  [[nodiscard]] Result<std::string> read_file(std::string_view name, std::size_t max_bytes) const;
   // "sha256:..." over the configuration, tensor names, shapes and types, and all weight bytes
-  // (XXH3-128 per tensor). Reads every byte: O(file).
+  // (XXH3-128 per tensor): docs/formats.md. Reads every byte, unless the user's cache knows the
+  // files by path, size and modification time.
   [[nodiscard]] std::string compute_digest() const;
-  // Bytes of weights in the file, for the log.
+  // Bytes of all tensors in the files, for the log.
   [[nodiscard]] std::uint64_t weight_bytes() const noexcept;
 
  private:

@@ -227,8 +227,7 @@ std::string TinyModel::safetensors_bytes() const {
   return writer.finish();
 }
 
-std::string TinyModel::gguf_bytes() const {
-  GgufWriter writer;
+void TinyModel::fill_gguf_metadata(GgufWriter& writer) const {
   writer.add_string("general.architecture", "llama");
   writer.add_string("general.name", "tiny");
   writer.add_u32("llama.context_length", spec_.context_length);
@@ -243,6 +242,11 @@ std::string TinyModel::gguf_bytes() const {
   writer.add_u32("llama.rope.dimension_count", spec_.head_dim);
   writer.add_f32("llama.rope.freq_base", static_cast<float>(spec_.rope_theta));
   writer.add_u32("llama.vocab_size", spec_.vocab_size);
+}
+
+std::string TinyModel::gguf_bytes() const {
+  GgufWriter writer;
+  fill_gguf_metadata(writer);
   for (const TinyTensor& tensor : tensors_) {
     if (tensor.shape.size() == 1) {
       writer.add_tensor(tensor.gguf_name, DType::kF32, tensor.shape, as_f32(tensor.values()));

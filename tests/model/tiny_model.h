@@ -17,6 +17,10 @@
 #include "formats/tensor.h"
 #include "text/json.h"
 
+namespace penstock::formats::testing {
+class GgufWriter;
+}
+
 namespace penstock::model::testing {
 
 struct TinyModelSpec {
@@ -57,6 +61,7 @@ class TinyModel final {
   void write_hf(const std::filesystem::path& directory) const;
   void write_gguf(const std::filesystem::path& file) const;
   [[nodiscard]] std::string gguf_bytes() const;
+  void fill_gguf_metadata(formats::testing::GgufWriter& writer) const;
   [[nodiscard]] std::string safetensors_bytes() const;  // all in one file
   [[nodiscard]] text::Json::Object config_json() const;
 
