@@ -24,6 +24,11 @@ std::string_view to_string(LedgerKind kind) noexcept {
   return "unknown";
 }
 
+Ledger::~Ledger() {
+  CHECK(held_.empty(), "base invariant 5: {} of '{}' outlives the ledger",
+        to_string(held_.begin()->second.kind), held_.begin()->second.owner);
+}
+
 Ledger::Entry Ledger::hold(LedgerKind kind, std::string owner, std::uint64_t count) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t id = next_id_++;

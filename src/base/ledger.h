@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,6 +32,10 @@ struct LedgerLine {
 class Ledger final {
  public:
   explicit Ledger(const Clock& clock) : clock_(clock) {}
+  // Entries point here: one that outlives its ledger is a bug.
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
 
   // A held thing; leaving scope gives it back. Movable, not copyable.
   class [[nodiscard]] Entry {

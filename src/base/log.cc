@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "base/log_escape.h"
+
 namespace penstock {
 namespace {
 
@@ -30,36 +32,9 @@ constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
 constexpr const char* kJsonPattern =
     R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","thread":%t,"message":"%v"})";
 
-std::string escape_json(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 8);
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out;
-}
-
 // The one process-wide logger. A singleton by design: a line may be logged from anywhere, tests
-// and crash paths included, and no decision depends on it.
+// and crash paths included, and no decision depends on it. Never destroyed, because threads and
+// destructors of statics may still log while the process exits.
 struct Sink {
   std::shared_ptr<spdlog::logger> logger = make();
   LogFormat line_format = LogFormat::kText;
@@ -75,7 +50,7 @@ struct Sink {
 };
 
 Sink& sink() {
-  static Sink instance;
+  static Sink& instance = *new Sink;
   return instance;
 }
 
@@ -111,12 +86,10 @@ bool log_enabled(LogLevel level) noexcept {
 }
 
 void log_line(LogLevel level, std::string_view text) noexcept {
-  Sink& s = sink();
-  if (s.line_format == LogFormat::kJson) {
-    s.logger->log(to_spdlog(level), spdlog::string_view_t(escape_json(text)));
-  } else {
-    s.logger->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
-  }
+  const Sink& s = sink();
+  const std::string line =
+      s.line_format == LogFormat::kJson ? escape_json_line(text) : escape_text_line(text);
+  s.logger->log(to_spdlog(level), spdlog::string_view_t(line));
 }
 
 }  // namespace penstock

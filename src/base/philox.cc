@@ -30,8 +30,9 @@ float sampling_draw(std::uint64_t seed, std::uint32_t output_index,
   const auto bits =
       philox4x32({output_index, choice_number, 0, 0},
                  {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
-  // The middle of one of 2^24 equal cells: never 0, never 1, exact in a float.
-  return (static_cast<float>(bits[0] >> 8) + 0.5F) * 0x1p-24F;
+  // The middle of one of 2^23 equal cells. One bit more, and the last cell's middle would need 25
+  // significant bits and round to 1.
+  return (static_cast<float>(bits[0] >> 9) + 0.5F) * 0x1p-23F;
 }
 
 }  // namespace penstock

@@ -73,17 +73,18 @@ template <class... Args>
 #define PENSTOCK_CONCAT_INNER(a, b) a##b
 #define PENSTOCK_CONCAT(a, b) PENSTOCK_CONCAT_INNER(a, b)
 
-// Leaves the enclosing function with the error of `expr`, a Result or Status.
-#define RETURN_IF_ERROR(expr)                                                        \
+// Leaves the enclosing function with the error of the expression, a Result or Status.
+#define RETURN_IF_ERROR(...)                                                         \
   do {                                                                               \
-    if (auto penstock_status = (expr); !penstock_status)                             \
+    if (auto penstock_status = (__VA_ARGS__); !penstock_status)                      \
       return std::unexpected<::penstock::Error>(std::move(penstock_status).error()); \
   } while (false)
 
-// `decl` gets the value of `expr`, or the enclosing function returns its error.
-#define ASSIGN_OR_RETURN(decl, expr) \
-  PENSTOCK_ASSIGN_OR_RETURN(PENSTOCK_CONCAT(penstock_result_, __LINE__), decl, expr)
-#define PENSTOCK_ASSIGN_OR_RETURN(result, decl, expr)                                \
-  auto result = (expr);                                                              \
+// `decl` gets the value of the expression after it, or the enclosing function returns its error.
+// The expression may contain commas; `decl` may not.
+#define ASSIGN_OR_RETURN(decl, ...) \
+  PENSTOCK_ASSIGN_OR_RETURN(PENSTOCK_CONCAT(penstock_result_, __LINE__), decl, __VA_ARGS__)
+#define PENSTOCK_ASSIGN_OR_RETURN(result, decl, ...)                                 \
+  auto result = (__VA_ARGS__);                                                       \
   if (!result) return std::unexpected<::penstock::Error>(std::move(result).error()); \
   decl = std::move(*result)

@@ -27,6 +27,7 @@ NamedThread::~NamedThread() {
 }
 
 void NamedThread::join() {
+  CHECK(thread_.joinable(), "a thread that never ran, or was joined before, is joined");
   thread_.join();
 }
 
