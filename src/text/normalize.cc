@@ -42,7 +42,7 @@ std::size_t previous_character(std::string_view text, std::size_t at) noexcept {
 }
 
 int combining_class(utf8proc_int32_t c) noexcept {
-  return utf8proc_get_property(c)->combining_class;
+  return is_nfc_inert(static_cast<char32_t>(c)) ? 0 : utf8proc_get_property(c)->combining_class;
 }
 
 // utf8proc's own reordering is quadratic in a run of marks; this one is not.

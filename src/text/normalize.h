@@ -1,5 +1,7 @@
 // Unicode normalization form C (UAX 15); utf8proc's data behind it.
 //
+// Of Unicode 9, which is what the tokenizers that models were trained with use: combining marks
+// added since then stay where they are (make_unicode_table.py).
 // Work is O(bytes), and O(n log n) in a run of n combining marks. Threading: pure functions.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Unicode classes of code points, Unicode 16.
+// Unicode classes of code points, Unicode 16; for NFC see text/normalize.h.
 //
 // The tables are generated (make_unicode_table.py) and constant: no start-up work, about 50 KB,
 // two loads per look-up. Code points over U+10FFFF count as unassigned. Threading: pure functions.

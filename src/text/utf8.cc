@@ -1,5 +1,6 @@
 #include "text/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace penstock::text {
@@ -30,7 +31,9 @@ constexpr bool is_second(unsigned char lead, unsigned char second) noexcept {
   }
 }
 
-constexpr bool is_continuation(unsigned char c) noexcept { return (c & 0xC0) == 0x80; }
+constexpr bool is_continuation(unsigned char c) noexcept {
+  return (c & 0xC0) == 0x80;
+}
 
 // How many bytes from `at` are well-formed so far, and how many the sequence wants.
 struct Prefix {
@@ -123,21 +126,25 @@ std::size_t incomplete_utf8_tail(std::string_view bytes) noexcept {
 std::string replace_invalid_utf8(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
-  std::size_t i = 0;
-  bool in_bad_run = false;
-  while (i < bytes.size()) {
-    const Prefix prefix = well_formed_prefix(bytes, i);
-    if (prefix.wanted != 0 && prefix.good == prefix.wanted) {
-      out.append(bytes, i, prefix.wanted);
-      i += prefix.wanted;
-      in_bad_run = false;
+  bool in_ill_formed_run = false;
+  append_replacing_invalid(out, bytes, in_ill_formed_run);
+  return out;
+}
+
+void append_replacing_invalid(std::string& out, std::string_view bytes, bool& in_ill_formed_run) {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const std::size_t bad = std::min(find_invalid_utf8(bytes.substr(at)), bytes.size() - at);
+    if (bad > 0) {
+      out.append(bytes, at, bad);
+      in_ill_formed_run = false;
+      at += bad;
       continue;
     }
-    if (!in_bad_run) append_utf8(out, kReplacement);
-    in_bad_run = true;
-    i += prefix.good == 0 ? 1 : prefix.good;
+    if (!in_ill_formed_run) append_utf8(out, kReplacement);
+    in_ill_formed_run = true;
+    at += std::max<std::size_t>(1, well_formed_prefix(bytes, at).good);
   }
-  return out;
 }
 
 }  // namespace penstock::text

@@ -27,5 +27,8 @@ void append_utf8(std::string& out, char32_t code_point);
 
 // `bytes` with each maximal ill-formed run replaced by one U+FFFD.
 [[nodiscard]] std::string replace_invalid_utf8(std::string_view bytes);
+// The same for bytes that come in parts, cut between characters: `in_ill_formed_run` carries from
+// part to part whether the last bytes were ill-formed, false before the first.
+void append_replacing_invalid(std::string& out, std::string_view bytes, bool& in_ill_formed_run);
 
 }  // namespace penstock::text

@@ -5,7 +5,9 @@
 // to Hugging Face `tokenizers` on plain text. Threading: immutable after loading; share freely.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,6 +37,8 @@ struct EncodeOptions {
   // What the model's post-processor adds (a BOS, say), unless the text already begins with it:
   // one BOS, never two.
   bool add_special_tokens = false;
+  // More than this is kResourceExhausted, found before much work is spent on the rest.
+  std::size_t max_tokens = std::numeric_limits<std::size_t>::max();
 };
 
 class Tokenizer final {
@@ -62,13 +66,17 @@ class Tokenizer final {
   // Special tokens: their literal text. Ids without a token: empty.
   [[nodiscard]] std::string_view token_bytes(TokenId id) const noexcept;
   [[nodiscard]] bool is_special(TokenId id) const noexcept;
-  // The id whose literal text this is, special and added tokens included.
+  // The id whose token_bytes() these are, added tokens first; the lowest of equals.
   [[nodiscard]] std::optional<TokenId> find_token(std::string_view literal) const noexcept;
+  // How many spaces decode() drops at the very start of the text: 0, or 1 where the tokenizer puts
+  // one there when encoding.
+  [[nodiscard]] std::uint32_t strip_leading_spaces() const noexcept;
   // "sha256:..." over what determines the mapping.
   [[nodiscard]] const std::string& digest() const noexcept;
 
- private:
   struct Impl;
+
+ private:
   explicit Tokenizer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,75 @@
+#include "tokenizer/encode_pass.h"
+
+namespace penstock::tokenizer {
+namespace {
+
+// Calls `between` for what lies between matches and `on_token` for each match, in order, until one
+// of them returns false or an error.
+template <class Between, class OnToken>
+Result<bool> walk(OriginView text, const AddedTokenMatcher& tokens, Between between,
+                  OnToken on_token) {
+  std::size_t at = 0;
+  for (const AddedTokenMatcher::Match& match : tokens.find_all(text)) {
+    if (at < match.begin) {
+      ASSIGN_OR_RETURN(const bool go_on, between(text.sub(at, match.begin)));
+      if (!go_on) return false;
+    }
+    if (!on_token(match.id)) return false;
+    at = match.end;
+  }
+  if (at == text.size()) return true;
+  return between(text.sub(at, text.size()));
+}
+
+}  // namespace
+
+Result<std::vector<TokenId>> EncodePass::run(const text::OriginText& text) {
+  constexpr std::size_t kBytesPerToken = 4;  // of ordinary prose
+  ids_.reserve(text.bytes().size() / kBytesPerToken + 8);
+  ASSIGN_OR_RETURN(const bool fits, walk(
+                                        OriginView(text), tokenizer_.raw_tokens,
+                                        [this](OriginView part) { return take_raw(part); },
+                                        [this](TokenId id) { return take_token(id); }));
+  if (!fits) {
+    return make_error(ErrorCode::kResourceExhausted, "the text has more than {} tokens",
+                      max_tokens_);
+  }
+  return std::move(ids_);
+}
+
+Result<bool> EncodePass::take_raw(OriginView part) {
+  const auto normalized = tokenizer_.normalizer.normalize(part);
+  return take_normalized(normalized ? OriginView(*normalized) : part, part.starts_whole());
+}
+
+Result<bool> EncodePass::take_normalized(OriginView part, bool is_first) {
+  return walk(
+      part, tokenizer_.normalized_tokens,
+      [&](OriginView piece) {
+        const bool begins = is_first && piece.text().data() == part.text().data();
+        return tokenizer_.pre_tokenizer.split(piece.text(), begins, *this);
+      },
+      [this](TokenId id) { return take_token(id); });
+}
+
+bool EncodePass::take_token(TokenId id) {
+  ids_.push_back(id);
+  return ids_.size() <= max_tokens_;
+}
+
+bool EncodePass::on_word(std::string_view word) {
+  const auto id = tokenizer_.index->find(word);
+  if (id && tokenizer_.is_whole_word[*id]) return take_token(*id);
+  if (is_hopeless(word)) return false;
+  tokenizer_.bpe.encode(word, ids_);
+  return ids_.size() <= max_tokens_;
+}
+
+bool EncodePass::is_hopeless(std::string_view word) const {
+  constexpr std::size_t kWorthCounting = 4096;
+  if (word.size() < kWorthCounting || tokenizer_.longest_piece == 0) return false;
+  const std::size_t least = tokenizer_.bpe.count_certain(word) / tokenizer_.longest_piece;
+  return ids_.size() + least > max_tokens_;
+}
+
+}  // namespace penstock::tokenizer
