@@ -18,22 +18,26 @@ ChunkWriter::ChunkWriter(const AnswerHead& head, AnswerOptions options)
   append_head(prefix_, head, head.api == Api::kChat ? "chat.completion.chunk" : "text_completion");
 }
 
-void ChunkWriter::open(std::string& out, std::uint32_t index) const {
+void ChunkWriter::open(std::string& out, const ChunkPlace& place) const {
   out += prefix_;
   out += R"(,"choices":[{"index":)";
-  append_integer(out, index);
+  append_integer(out, place.index);
 }
 
-void ChunkWriter::close(std::string& out, const Delta& delta, std::uint64_t first_offset) const {
+void ChunkWriter::append_details(std::string& out, const ChunkPlace& place,
+                                 const Delta& delta) const {
   out += R"(,"logprobs":)";
-  append_logprobs(out, api_, options_, delta.logprobs, first_offset);
+  append_logprobs(out, api_, options_, delta.logprobs, place.first_offset);
   if (options_.token_ids && !delta.token_ids.empty()) {
     out += R"(,"token_ids":)";
     append_integers(out, delta.token_ids);
   }
+  if (api_ == Api::kCompletions) append_prompt_token_ids(out, place.prompt_token_ids);
 }
 
-void ChunkWriter::end_frame(std::string& out, const Usage& usage) const {
+void ChunkWriter::end_frame(std::string& out, const ChunkPlace& place, const Usage& usage) const {
+  out += "}]";
+  if (api_ == Api::kChat) append_prompt_token_ids(out, place.prompt_token_ids);
   if (options_.continuous_usage) {
     out += R"(,"usage":)";
     append_usage(out, usage);
@@ -43,39 +47,33 @@ void ChunkWriter::end_frame(std::string& out, const Usage& usage) const {
   out += "}\n\n";
 }
 
-void ChunkWriter::append_role(std::string& out, std::uint32_t index, const Usage& usage,
-                              std::span<const TokenId> prompt_token_ids) const {
-  open(out, index);
-  out += R"(,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}])";
-  append_prompt_token_ids(out, prompt_token_ids);
-  end_frame(out, usage);
+void ChunkWriter::append_role(std::string& out, const ChunkPlace& place, const Usage& usage) const {
+  open(out, place);
+  out += R"(,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null)";
+  end_frame(out, place, usage);
 }
 
-void ChunkWriter::append_content(std::string& out, std::uint32_t index, const Delta& delta,
-                                 std::uint64_t first_offset, const Usage& usage,
-                                 std::span<const TokenId> prompt_token_ids) const {
-  open(out, index);
+void ChunkWriter::append_content(std::string& out, const ChunkPlace& place, const Delta& delta,
+                                 const Usage& usage) const {
+  open(out, place);
   out += api_ == Api::kChat ? R"(,"delta":{"content":)" : R"(,"text":)";
   text::append_json_string(out, delta.text);
   if (api_ == Api::kChat) out += '}';
-  close(out, delta, first_offset);
-  append_prompt_token_ids(out, prompt_token_ids);
-  out += R"(,"finish_reason":null}])";
-  end_frame(out, usage);
+  append_details(out, place, delta);
+  out += R"(,"finish_reason":null)";
+  end_frame(out, place, usage);
 }
 
-void ChunkWriter::append_finish(std::string& out, std::uint32_t index, const Delta& rest,
-                                const ChoiceEnd& end, std::uint64_t first_offset,
-                                const Usage& usage) const {
-  open(out, index);
+void ChunkWriter::append_finish(std::string& out, const ChunkPlace& place, const Delta& rest,
+                                const ChoiceEnd& end, const Usage& usage) const {
+  open(out, place);
   out += api_ == Api::kChat ? R"(,"delta":{})" : R"(,"text":"")";
-  close(out, rest, first_offset);
+  append_details(out, place, rest);
   out += R"(,"finish_reason":")";
   out += to_string(end.reason);
   out += '"';
   if (options_.stop_reason) append_stop_reason(out, end.stop);
-  out += "}]";
-  end_frame(out, usage);
+  end_frame(out, place, usage);
 }
 
 void ChunkWriter::append_final_usage(std::string& out, const Usage& usage) const {

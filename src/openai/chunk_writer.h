@@ -14,21 +14,24 @@
 
 namespace penstock::openai {
 
+// Which choice a chunk belongs to, and what else rides in it.
+struct ChunkPlace {
+  std::uint32_t index = 0;
+  std::uint64_t first_offset = 0;  // characters of an echoed prompt, before the choice's own
+  std::span<const TokenId> prompt_token_ids{};  // once, when asked: chat at the top, else inside
+};
+
 class ChunkWriter final {
  public:
   ChunkWriter(const AnswerHead& head, AnswerOptions options);
 
-  // Chat: delta {"role":"assistant","content":""}. `prompt_token_ids`: when asked, once per
-  // response; empty otherwise.
-  void append_role(std::string& out, std::uint32_t index, const Usage& usage,
-                   std::span<const TokenId> prompt_token_ids) const;
-  // `first_offset`: characters of an echoed prompt. `prompt_token_ids`: completions, as above.
-  void append_content(std::string& out, std::uint32_t index, const Delta& delta,
-                      std::uint64_t first_offset, const Usage& usage,
-                      std::span<const TokenId> prompt_token_ids = {}) const;
+  // Chat: delta {"role":"assistant","content":""}.
+  void append_role(std::string& out, const ChunkPlace& place, const Usage& usage) const;
+  void append_content(std::string& out, const ChunkPlace& place, const Delta& delta,
+                      const Usage& usage) const;
   // `rest` holds logprobs and ids that no content chunk took; its text is empty.
-  void append_finish(std::string& out, std::uint32_t index, const Delta& rest, const ChoiceEnd& end,
-                     std::uint64_t first_offset, const Usage& usage) const;
+  void append_finish(std::string& out, const ChunkPlace& place, const Delta& rest,
+                     const ChoiceEnd& end, const Usage& usage) const;
   // The chunk without choices (include_usage).
   void append_final_usage(std::string& out, const Usage& usage) const;
 
@@ -39,9 +42,10 @@ class ChunkWriter final {
   static void append_keep_alive(std::string& out) { out += ": keep-alive\n\n"; }
 
  private:
-  void open(std::string& out, std::uint32_t index) const;
-  void close(std::string& out, const Delta& delta, std::uint64_t first_offset) const;
-  void end_frame(std::string& out, const Usage& usage) const;
+  void open(std::string& out, const ChunkPlace& place) const;
+  void append_details(std::string& out, const ChunkPlace& place, const Delta& delta) const;
+  // Ends the choice, the list of choices and the frame.
+  void end_frame(std::string& out, const ChunkPlace& place, const Usage& usage) const;
 
   Api api_;
   AnswerOptions options_;

@@ -19,17 +19,17 @@ TEST(ChunkWriter, writes_the_frames_of_a_chat_stream) {
       R"("system_fingerprint":"fp_0123abcd","choices":[)";
   const Usage usage{.prompt_tokens = 3, .completion_tokens = 2, .cached_tokens = 1};
   std::string out;
-  writer.append_role(out, 0, usage, {});
+  writer.append_role(out, {.index = 0}, usage);
   EXPECT_EQ(out, prefix + R"({"index":0,"delta":{"role":"assistant","content":""},)"
                           R"("logprobs":null,"finish_reason":null}],"usage":null})"
                           "\n\n");
   out.clear();
-  writer.append_content(out, 1, {.text = "a\nb"}, 0, usage);
+  writer.append_content(out, {.index = 1}, {.text = "a\nb"}, usage);
   EXPECT_EQ(out, prefix + R"({"index":1,"delta":{"content":"a\nb"},)"
                           R"("logprobs":null,"finish_reason":null}],"usage":null})"
                           "\n\n");
   out.clear();
-  writer.append_finish(out, 0, {}, {.reason = FinishReason::kLength}, 0, usage);
+  writer.append_finish(out, {.index = 0}, {}, {.reason = FinishReason::kLength}, usage);
   EXPECT_EQ(out, prefix + R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],)"
                           R"("usage":null})"
                           "\n\n");
@@ -44,16 +44,17 @@ TEST(ChunkWriter, writes_the_frames_of_a_chat_stream) {
 TEST(ChunkWriter, completions_have_text_in_place_of_a_delta) {
   const ChunkWriter writer(head(Api::kCompletions), {.token_ids = true, .stop_reason = true});
   std::string out;
-  writer.append_content(out, 2, {.text = "hi", .token_ids = {5, 6}}, 0, {},
-                        std::vector<TokenId>{1, 2});
+  const std::vector<TokenId> prompt = {1, 2};
+  writer.append_content(out, {.index = 2, .prompt_token_ids = prompt},
+                        {.text = "hi", .token_ids = {5, 6}}, {});
   EXPECT_NE(out.find(R"("object":"text_completion")"), std::string::npos);
   EXPECT_NE(out.find(R"({"index":2,"text":"hi","logprobs":null,"token_ids":[5,6],)"
                      R"("prompt_token_ids":[1,2],"finish_reason":null}]})"),
             std::string::npos)
       << out;
   out.clear();
-  writer.append_finish(out, 2, {.token_ids = {7}},
-                       {.reason = FinishReason::kStop, .stop = TokenId{7}}, 0, {});
+  writer.append_finish(out, {.index = 2}, {.token_ids = {7}},
+                       {.reason = FinishReason::kStop, .stop = TokenId{7}}, {});
   EXPECT_NE(out.find(R"("text":"","logprobs":null,"token_ids":[7],"finish_reason":"stop",)"
                      R"("stop_reason":7}]})"),
             std::string::npos)

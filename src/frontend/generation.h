@@ -1,0 +1,116 @@
+// One chat or completions request from its first byte to the worker's last word.
+//
+//   preparing -> waiting -> answering -> ended            (the client's view: Phase)
+//                 num_running choices at the worker -> 0   (the worker's view)
+//
+// Both views end separately: a client that leaves, a deadline or a stop string ends the answer at
+// once and sends Cancel; the ledger entry is released when the worker has confirmed every
+// sequence, so the ledger shows what is really held.
+// Threading: everything on the exchange's loop, but for prepare(), which a tokenizer thread runs
+// on a body that it owns.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ledger.h"
+#include "frontend/answer.h"
+#include "frontend/choice.h"
+#include "frontend/in_flight.h"
+#include "frontend/options.h"
+#include "frontend/preparation.h"
+#include "frontend/probe.h"
+#include "frontend/request_context.h"
+#include "frontend/tokenizer_pool.h"
+#include "frontend/worker_stream.h"
+#include "net/http_server.h"
+#include "openai/stop_matcher.h"
+
+namespace penstock::frontend {
+
+// What every request uses; all of it outlives them.
+struct Services {
+  const FrontendOptions& options;
+  const Clock& clock;
+  Ledger& ledger;
+  const Probe& probe;
+  const Preparer& preparer;
+  TokenizerPool& tokenizers;
+  InFlight& in_flight;
+};
+
+class Generation final : public OutputReceiver, public std::enable_shared_from_this<Generation> {
+ public:
+  // The request has entered `services.in_flight`; it leaves when its answer ends.
+  Generation(const Services& services, std::shared_ptr<net::HttpExchange> exchange,
+             RequestContext context, openai::Api api);
+
+  // Queues the preparation; everything else follows from events.
+  void start();
+  // Ends the answer with an error now and cancels what runs.
+  void fail(const openai::ApiError& error);
+
+  void on_output(rpc::Output output) override;
+  void on_step_end() override;
+  void on_stream_lost() override;
+
+ private:
+  enum class Phase : std::uint8_t { kPreparing, kWaiting, kAnswering, kEnded };
+
+  void on_prepared(openai::ApiResult<Prepared> prepared);
+  void on_disconnect();
+  void on_timer();
+  void on_deadline();
+  void arm_timer();
+
+  void make_choices();
+  void submit();
+
+  void take_output(const rpc::Output& output);
+  void count_output(const rpc::Output& output, std::uint32_t num_tokens);
+  void finish_choice(const rpc::Output& output);
+  void end_choice(std::uint32_t index, openai::ChoiceEnd end);
+  void complete();
+  // The client's view is over; what runs is cancelled.
+  void end_answer();
+  void release_if_done();
+
+  void cancel(std::uint32_t prompt_index, std::optional<std::uint32_t> sequence,
+              std::string_view reason);
+  void cancel_all(std::string_view reason);
+
+  [[nodiscard]] bool has_output() const noexcept { return usage_.completion_tokens > 0; }
+  [[nodiscard]] std::string_view phase_name() const noexcept;
+  [[nodiscard]] RequestKind kind() const noexcept;
+  // The loop's, for callbacks of the exchange: does nothing once this is gone.
+  [[nodiscard]] std::move_only_function<void()> weakly(void (Generation::*method)());
+
+  const Services& services_;
+  const std::shared_ptr<net::HttpExchange> exchange_;  // shared with the connection
+  RequestContext context_;
+  const openai::Api api_;
+  Phase phase_ = Phase::kPreparing;
+  std::atomic<bool> is_abandoned_{false};  // tells the tokenizer thread not to begin
+  Ledger::Entry ledger_entry_;
+
+  std::optional<Prepared> prepared_;
+  const ModelMeters* meters_;
+  std::optional<openai::StopStrings> stops_;
+  std::vector<std::unique_ptr<Choice>> choices_;  // by index p * n + k
+  std::unique_ptr<Answer> answer_;
+  openai::Usage usage_;
+  std::vector<bool> has_cached_count_;  // per prompt
+  std::uint32_t num_running_ = 0;
+  std::uint32_t num_open_ = 0;       // choices that have not ended for the client
+  bool cancel_was_refused_ = false;  // the channel was full: again with the next output
+  MonotonicTime last_sent_{};
+  std::vector<MonotonicTime> last_output_;  // by index
+};
+
+}  // namespace penstock::frontend

@@ -1,0 +1,32 @@
+#include "frontend/models.h"
+
+#include <algorithm>
+
+#include "openai/answer_parts.h"
+
+namespace penstock::frontend {
+
+Model::Model(net::IoPool& pool, ServedModel served)
+    : card(std::move(served.card)),
+      tokenizer(std::move(served.tokenizer)),
+      chat_template(std::move(served.chat_template)),
+      fingerprint(openai::system_fingerprint(card.digests.model)),
+      stream(pool, std::move(served.worker)) {}
+
+Models::Models(net::IoPool& pool, std::vector<ServedModel> served) {
+  for (ServedModel& model : served) {
+    models_.push_back(std::make_unique<Model>(pool, std::move(model)));
+  }
+}
+
+Model* Models::find(std::string_view name) const noexcept {
+  for (const auto& model : models_) {
+    if (model->card.name == name ||
+        std::ranges::find(model->card.aliases, name) != model->card.aliases.end()) {
+      return model.get();
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace penstock::frontend

@@ -1,0 +1,50 @@
+// The models this frontend serves, each with its tokenizer, template and worker.
+//
+// Threading: immutable after construction, but for the streams, which are safe from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat_template/chat_template.h"
+#include "discovery/model_card.h"
+#include "frontend/worker_stream.h"
+#include "net/io_pool.h"
+#include "rpc/channel.h"
+#include "tokenizer/tokenizer.h"
+
+namespace penstock::frontend {
+
+// What `apps/` hands over for each model.
+struct ServedModel {
+  discovery::ModelCard card;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;  // in `serve` the worker shares it
+  std::shared_ptr<const chat_template::ChatTemplate> chat_template;  // null: completions only
+  std::unique_ptr<rpc::FrontendEnd> worker;
+};
+
+struct Model {
+  Model(net::IoPool& pool, ServedModel served);
+
+  const discovery::ModelCard card;
+  const std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
+  const std::shared_ptr<const chat_template::ChatTemplate> chat_template;
+  const std::string fingerprint;  // system_fingerprint
+  WorkerStream stream;
+};
+
+class Models final {
+ public:
+  Models(net::IoPool& pool, std::vector<ServedModel> served);
+
+  // By exact name or alias; null when there is none.
+  [[nodiscard]] Model* find(std::string_view name) const noexcept;
+  [[nodiscard]] const std::vector<std::unique_ptr<Model>>& all() const noexcept { return models_; }
+
+ private:
+  std::vector<std::unique_ptr<Model>> models_;
+};
+
+}  // namespace penstock::frontend

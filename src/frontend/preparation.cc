@@ -1,0 +1,186 @@
+#include "frontend/preparation.h"
+
+#include "frontend/model_checks.h"
+#include "frontend/prompt_builder.h"
+#include "openai/chat_request.h"
+#include "openai/completion_request.h"
+#include "text/json.h"
+
+namespace penstock::frontend {
+namespace {
+
+using openai::ApiErrorCode;
+using openai::ApiResult;
+using openai::ApiStatus;
+using openai::make_api_error;
+
+constexpr std::size_t kMaxJsonDepth = 128;
+
+ApiResult<std::vector<openai::TokenId>> encode(const tokenizer::Tokenizer& tokenizer,
+                                               const text::OriginText& text,
+                                               bool add_special_tokens, std::string_view path) {
+  auto ids = tokenizer.encode(text, {.add_special_tokens = add_special_tokens});
+  if (ids) return std::move(*ids);
+  return make_api_error(ApiErrorCode::kInvalidValue, path, "{} cannot be tokenized: {}", path,
+                        ids.error().message());
+}
+
+const text::Json& last_user_content(const openai::ChatRequest& request) {
+  const text::Json* content = nullptr;
+  for (const text::Json& message : request.messages) {
+    if (*message.find("role") == text::Json("user")) content = message.find("content");
+  }
+  return *content;  // parse_chat_request() has seen one
+}
+
+// The prompt's text: rendered, or the last user message as it is.
+ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request, std::int64_t now_unix_us,
+                                      std::string_view sentinel, Prepared& prepared) {
+  if (request.use_raw_prompt) {
+    return text::OriginText(joined_content(last_user_content(request)), text::Origin::kData);
+  }
+  const RenderContext context{*prepared.model->chat_template, *prepared.model->tokenizer,
+                              now_unix_us, sentinel};
+  ASSIGN_OR_RETURN_API(RenderedPrompt rendered, render_chat(request, context));
+  for (std::string& name : rendered.ignored_fields) {
+    prepared.request.ignored_fields.push_back(std::move(name));
+  }
+  return std::move(rendered.text);
+}
+
+ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& request,
+                                            const openai::Prompt& prompt,
+                                            const tokenizer::Tokenizer& tokenizer,
+                                            std::string_view path) {
+  PreparedPrompt prepared;
+  if (const auto* ids = std::get_if<std::vector<openai::TokenId>>(&prompt)) {
+    RETURN_IF_API_ERROR(check_token_ids(*ids, tokenizer.vocab_size(), path));
+    prepared.token_ids = *ids;
+    if (request.echo) {
+      prepared.echo = tokenizer.decode(*ids, request.shared.output.skip_special_tokens);
+    }
+    return prepared;
+  }
+  const auto& text = std::get<std::string>(prompt);
+  ASSIGN_OR_RETURN_API(prepared.token_ids,
+                       encode(tokenizer, text::OriginText(text, text::Origin::kData),
+                              request.add_special_tokens, path));
+  if (request.echo) prepared.echo = text;
+  return prepared;
+}
+
+}  // namespace
+
+Preparer::Preparer(const Models& models, const FrontendOptions& options, const Clock& clock,
+                   IdSource& ids)
+    : models_(models),
+      options_(options),
+      clock_(clock),
+      ids_(ids),
+      chat_table_(openai::FieldTable::chat({.max_n = options.max_n})),
+      completions_table_(openai::FieldTable::completions({.max_n = options.max_n})) {}
+
+ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body) const {
+  const MonotonicTime begin = clock_.now();
+  auto json = text::parse_json(body, {.max_depth = kMaxJsonDepth});
+  if (!json) {
+    return make_api_error(ApiErrorCode::kInvalidJson, "", "{}", json.error().message());
+  }
+  const Duration parse = clock_.now() - begin;
+  auto prepared = api == openai::Api::kChat ? prepare_chat(*json) : prepare_completions(*json);
+  if (!prepared) return prepared;
+  prepared->times.parse += parse;
+  RETURN_IF_API_ERROR(finish(*prepared));
+  return prepared;
+}
+
+ApiResult<Model*> Preparer::find_model(const std::string& name) const {
+  if (Model* model = models_.find(name)) return model;
+  return make_api_error(ApiErrorCode::kModelNotFound, "model",
+                        "the model '{}' does not exist here; GET /v1/models lists those that do",
+                        openai::clipped(name));
+}
+
+ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
+  const MonotonicTime begin = clock_.now();
+  ASSIGN_OR_RETURN_API(openai::ChatRequest request,
+                       openai::parse_chat_request(body, chat_table_, options_.unknown_fields));
+  Prepared prepared;
+  prepared.api = openai::Api::kChat;
+  prepared.request = std::move(request.shared);
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(prepared.request.model));
+  const Model& model = *prepared.model;
+  const bool needs_template = !request.token_data && !request.use_raw_prompt;
+  if (!model.card.serves_chat || (needs_template && model.chat_template == nullptr)) {
+    return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
+                          "the model '{}' has no chat template; use /v1/completions",
+                          prepared.request.model);
+  }
+  const MonotonicTime parsed = clock_.now();
+  MonotonicTime rendered = parsed;
+  PreparedPrompt prompt;
+  if (request.token_data) {
+    RETURN_IF_API_ERROR(
+        check_token_ids(*request.token_data, model.card.vocab_size, "penstock.token_data"));
+    prompt.token_ids = std::move(*request.token_data);
+  } else {
+    ASSIGN_OR_RETURN_API(const text::OriginText text,
+                         chat_text(request, clock_.unix_us(), ids_.make_request_id(), prepared));
+    rendered = clock_.now();
+    ASSIGN_OR_RETURN_API(prompt.token_ids, encode(*model.tokenizer, text, false, "messages"));
+    if (prepared.request.annotations.formatted_prompt) prepared.formatted_prompt = text.bytes();
+  }
+  prepared.prompts.push_back(std::move(prompt));
+  prepared.times = {parsed - begin, rendered - parsed, clock_.now() - rendered};
+  return prepared;
+}
+
+ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body) const {
+  const MonotonicTime begin = clock_.now();
+  ASSIGN_OR_RETURN_API(
+      openai::CompletionRequest request,
+      openai::parse_completion_request(body, completions_table_, options_.unknown_fields));
+  Prepared prepared;
+  prepared.api = openai::Api::kCompletions;
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model));
+  if (!prepared.model->card.serves_completions) {
+    return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
+                          "the model '{}' does not serve completions; use /v1/chat/completions",
+                          request.shared.model);
+  }
+  const MonotonicTime parsed = clock_.now();
+  for (std::size_t i = 0; i < request.prompts.size(); ++i) {
+    const std::string path = request.prompts.size() == 1 ? "prompt" : format("prompt[{}]", i);
+    ASSIGN_OR_RETURN_API(
+        PreparedPrompt prompt,
+        completion_prompt(request, request.prompts[i], *prepared.model->tokenizer, path));
+    prepared.prompts.push_back(std::move(prompt));
+  }
+  prepared.request = std::move(request.shared);
+  prepared.times = {parsed - begin, {}, clock_.now() - parsed};
+  return prepared;
+}
+
+ApiStatus Preparer::finish(Prepared& prepared) const {
+  const discovery::ModelCard& card = prepared.model->card;
+  RETURN_IF_API_ERROR(check_against_card(prepared.request, card));
+  TokenBudget budget;
+  budget.wanted = prepared.request.max_tokens;
+  budget.min_tokens = prepared.request.stop.min_tokens;
+  if (prepared.api == openai::Api::kCompletions) {
+    budget.fallback = openai::kDefaultCompletionTokens;
+  }
+  for (PreparedPrompt& prompt : prepared.prompts) {
+    budget.num_prompt_tokens = prompt.token_ids.size();
+    ASSIGN_OR_RETURN_API(prompt.max_tokens, allowed_tokens(budget, card.context_length));
+  }
+  const discovery::SamplingDefaults none;
+  prepared.sampling = resolve_sampling(
+      prepared.request.sampling, options_.use_generation_config ? card.generation_defaults : none,
+      ids_.draw_seed());
+  prepared.request.output.include_usage |=
+      prepared.request.output.stream && options_.force_include_usage;
+  return {};
+}
+
+}  // namespace penstock::frontend

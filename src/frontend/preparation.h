@@ -1,0 +1,67 @@
+// From a body to what is submitted: parse, validate, render, tokenize, check against the model.
+//
+// Runs on a thread of the tokenizer pool. Threading: a Preparer is immutable; prepare() from any
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "frontend/ids.h"
+#include "frontend/models.h"
+#include "frontend/options.h"
+#include "openai/errors.h"
+#include "openai/field_table.h"
+#include "openai/request.h"
+#include "rpc/messages.h"
+
+namespace penstock::frontend {
+
+struct PreparedPrompt {
+  std::vector<openai::TokenId> token_ids;
+  std::uint32_t max_tokens = 0;
+  std::string echo;  // text that precedes the output; completions with `echo`
+};
+
+struct StageTimes {
+  Duration parse{};
+  Duration render{};
+  Duration tokenize{};
+};
+
+struct Prepared {
+  openai::Api api = openai::Api::kChat;
+  openai::GenerationRequest request;
+  Model* model = nullptr;  // outlives every request
+  std::vector<PreparedPrompt> prompts;
+  rpc::Sampling sampling;
+  std::string formatted_prompt;  // chat, when annotated
+  StageTimes times;
+};
+
+class Preparer final {
+ public:
+  // All outlive the preparer.
+  Preparer(const Models& models, const FrontendOptions& options, const Clock& clock, IdSource& ids);
+
+  [[nodiscard]] openai::ApiResult<Prepared> prepare(openai::Api api, std::string_view body) const;
+
+ private:
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(const text::Json& body) const;
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body) const;
+  // What both APIs check against the model, and the sampling with the card's defaults.
+  [[nodiscard]] openai::ApiStatus finish(Prepared& prepared) const;
+  [[nodiscard]] openai::ApiResult<Model*> find_model(const std::string& name) const;
+
+  const Models& models_;
+  const FrontendOptions& options_;
+  const Clock& clock_;
+  IdSource& ids_;
+  const openai::FieldTable chat_table_;
+  const openai::FieldTable completions_table_;
+};
+
+}  // namespace penstock::frontend

@@ -1,0 +1,197 @@
+#include "frontend/probe.h"
+
+#include <array>
+
+#include "base/check.h"
+#include "metrics/bounds.h"
+
+namespace penstock::frontend {
+namespace {
+
+using metrics::Counter;
+using metrics::Family;
+using metrics::Gauge;
+using metrics::Histogram;
+
+std::vector<double> bounds(double min, double max, int count) {
+  auto made = metrics::log_bounds({min, max, count});
+  CHECK(made.has_value());
+  return std::move(*made);
+}
+
+double seconds(Duration duration) noexcept {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::string_view type_label(bool stream) noexcept {
+  return stream ? "stream" : "unary";
+}
+
+// Declares families under one prefix.
+class Declarer final {
+ public:
+  Declarer(metrics::Registry& registry, const std::string& prefix)
+      : registry_(registry), prefix_(prefix) {}
+
+  Family<Counter> counters(std::string_view name, std::string help,
+                           std::vector<std::string> labels) const {
+    return registry_.counters({format("{}_{}", prefix_, name), std::move(help), std::move(labels)});
+  }
+  Family<Gauge> gauges(std::string_view name, std::string help,
+                       std::vector<std::string> labels = {"model"}) const {
+    return registry_.gauges({format("{}_{}", prefix_, name), std::move(help), std::move(labels)});
+  }
+  Family<Histogram> histograms(std::string_view name, std::string help,
+                               std::vector<double> upper_bounds,
+                               std::vector<std::string> labels = {"model"}) const {
+    return registry_.histograms({format("{}_{}", prefix_, name), std::move(help), std::move(labels),
+                                 std::move(upper_bounds)});
+  }
+
+ private:
+  metrics::Registry& registry_;
+  const std::string& prefix_;
+};
+
+constexpr std::array<std::string_view, kNumStages> kStageLabels = {"parse", "template", "tokenize",
+                                                                   "queue", "prefill"};
+
+}  // namespace
+
+std::string_view endpoint_label(openai::Api api) noexcept {
+  return api == openai::Api::kChat ? "chat_completions" : "completions";
+}
+
+Probe::Probe(metrics::Registry& registry, const std::string& prefix,
+             const std::vector<const discovery::ModelCard*>& cards) {
+  const Declarer declare(registry, prefix);
+  per_model_ = {
+      .active = declare.gauges("active_requests", "Requests being answered."),
+      .inflight = declare.gauges("inflight_requests", "The same as active_requests."),
+      .queued = declare.gauges("queued_requests", "Requests without output yet."),
+      .ready = declare.gauges("model_ready", "1 while a worker takes requests."),
+      .duration_s =
+          declare.histograms("request_duration_seconds", "First byte to last.", bounds(1, 512, 10)),
+      .first_token_s = declare.histograms("time_to_first_token_seconds", "First byte to output.",
+                                          bounds(0.001, 480, 18)),
+      .inter_token_s = declare.histograms("inter_token_latency_seconds", "Gap between tokens.",
+                                          bounds(0.001, 2, 13)),
+      .input_tokens =
+          declare.histograms("input_sequence_tokens", "Prompt tokens.", bounds(50, 128000, 12)),
+      .output_tokens =
+          declare.histograms("output_sequence_tokens", "Generated tokens.", bounds(50, 32000, 10)),
+      .cached_tokens = declare.histograms("cached_tokens", "Prompt tokens not computed.",
+                                          bounds(50, 128000, 12)),
+      .output_tokens_total =
+          declare.counters("output_tokens_total", "Generated tokens.", {"model"}),
+  };
+  card_gauges_ = {
+      .workers = declare.gauges("model_workers", "Workers by role.", {"model", "role"}),
+      .worker_sets = declare.gauges("model_worker_sets", "Sets of equal workers."),
+      .context_length = declare.gauges("model_context_length", "Effective context, in tokens."),
+      .block_size = declare.gauges("model_kv_cache_block_size", "Tokens per KV block."),
+      .kv_blocks = declare.gauges("model_total_kv_blocks", "KV blocks of the pool."),
+      .max_num_seqs = declare.gauges("model_max_num_seqs", "Most live sequences."),
+      .max_num_batched_tokens =
+          declare.gauges("model_max_num_batched_tokens", "Most tokens per step."),
+  };
+  started_ = declare.counters("requests_started_total", "Requests read.",
+                              {"model", "endpoint", "request_type"});
+  requests_ = declare.counters("requests_total", "Requests ended, by outcome.",
+                               {"model", "endpoint", "request_type", "status", "error_type"});
+  cancellations_ = declare.counters("model_cancellation_total", "Requests whose client left.",
+                                    {"model", "endpoint", "phase"});
+  rejections_ = declare.counters("model_rejection_total", "Requests refused for load.",
+                                 {"model", "endpoint", "reason"});
+  wasted_ = declare.counters("wasted_tokens_total", "Tokens computed that nobody got.",
+                             {"model", "reason"});
+  disconnected_ =
+      declare.gauges("disconnected_clients", "Clients that left, running total.", {}).with({});
+  const auto stages = declare.histograms("stage_duration_seconds", "Time per stage.",
+                                         bounds(0.00001, 60, 20), {"stage"});
+  for (const std::string_view label : kStageLabels) stages_.push_back(stages.with({label}));
+  tokenize_ms_ = declare
+                     .histograms("tokenizer_latency_ms", "Time in the tokenizer.",
+                                 {0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, {"operation"})
+                     .with({"tokenize"});
+  unknown_ = make_meters("unknown");
+  for (const discovery::ModelCard* card : cards) {
+    meters_.emplace(card->name, make_meters(card->name));
+    add_card(*card);
+  }
+}
+
+ModelMeters Probe::make_meters(const std::string& label) const {
+  const std::vector<std::string_view> labels = {label};
+  return {.label = label,
+          .active = per_model_.active.with(labels),
+          .inflight = per_model_.inflight.with(labels),
+          .queued = per_model_.queued.with(labels),
+          .ready = per_model_.ready.with(labels),
+          .duration_s = per_model_.duration_s.with(labels),
+          .first_token_s = per_model_.first_token_s.with(labels),
+          .inter_token_s = per_model_.inter_token_s.with(labels),
+          .input_tokens = per_model_.input_tokens.with(labels),
+          .output_tokens = per_model_.output_tokens.with(labels),
+          .cached_tokens = per_model_.cached_tokens.with(labels),
+          .output_tokens_total = per_model_.output_tokens_total.with(labels)};
+}
+
+void Probe::add_card(const discovery::ModelCard& card) const {
+  const std::vector<std::string_view> labels = {card.name};
+  card_gauges_.workers.with({card.name, "agg"}).set(1);
+  card_gauges_.worker_sets.with(labels).set(1);
+  card_gauges_.context_length.with(labels).set(card.context_length);
+  card_gauges_.block_size.with(labels).set(card.block_size);
+  card_gauges_.kv_blocks.with(labels).set(static_cast<double>(card.total_kv_blocks));
+  card_gauges_.max_num_seqs.with(labels).set(card.max_num_seqs);
+  card_gauges_.max_num_batched_tokens.with(labels).set(card.max_num_batched_tokens);
+}
+
+const ModelMeters& Probe::meters(std::string_view model) const noexcept {
+  const auto at = meters_.find(model);
+  return at == meters_.end() ? unknown_ : at->second;
+}
+
+void Probe::request_started(const ModelMeters& meters, RequestKind kind) const {
+  started_.with({meters.label, endpoint_label(kind.api), type_label(kind.stream)}).add();
+}
+
+void Probe::request_succeeded(const ModelMeters& meters, RequestKind kind) const {
+  requests_.with({meters.label, endpoint_label(kind.api), type_label(kind.stream), "success", ""})
+      .add();
+}
+
+void Probe::request_failed(const ModelMeters& meters, RequestKind kind,
+                           openai::ApiErrorCode code) const {
+  requests_
+      .with({meters.label, endpoint_label(kind.api), type_label(kind.stream), "error",
+             openai::row_of(code).metric_label})
+      .add();
+}
+
+void Probe::request_cancelled(const ModelMeters& meters, RequestKind kind,
+                              std::string_view phase) const {
+  cancellations_.with({meters.label, endpoint_label(kind.api), phase}).add();
+}
+
+void Probe::request_rejected(const ModelMeters& meters, RequestKind kind,
+                             std::string_view reason) const {
+  rejections_.with({meters.label, endpoint_label(kind.api), reason}).add();
+}
+
+void Probe::tokens_wasted(const ModelMeters& meters, std::string_view reason,
+                          std::uint64_t num_tokens) const {
+  wasted_.with({meters.label, reason}).add(static_cast<double>(num_tokens));
+}
+
+void Probe::stage_took(Stage stage, Duration duration) const {
+  stages_[static_cast<std::size_t>(stage)].observe(seconds(duration));
+  if (stage == Stage::kTokenize) tokenize_ms_.observe(to_ms(duration));
+}
+
+void Probe::client_disconnected() const {
+  disconnected_.add();
+}
+
+}  // namespace penstock::frontend

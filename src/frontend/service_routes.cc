@@ -1,0 +1,110 @@
+#include "frontend/service_routes.h"
+
+#include <algorithm>
+
+#include "openai/json_out.h"
+#include "text/json.h"
+
+namespace penstock::frontend {
+namespace {
+
+void append_model(std::string& out, const discovery::ModelCard& card) {
+  out += '{';
+  openai::append_string_member(out, "id", card.name);
+  out += R"(,"object":"model","created":)";
+  openai::append_integer(out, card.created);
+  out += R"(,"owned_by":"penstock","max_model_len":)";
+  openai::append_integer(out, card.context_length);
+  out += '}';
+}
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+        hex_digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string models_body(const Models& models) {
+  std::string out = R"({"object":"list","data":[)";
+  for (bool first = true; const auto& model : models.all()) {
+    if (!model->stream.is_ready()) continue;
+    if (!first) out += ',';
+    first = false;
+    append_model(out, model->card);
+  }
+  return out + "]}";
+}
+
+openai::ApiResult<std::string> model_body(const Models& models, std::string_view id) {
+  const Model* model = models.find(id);
+  if (model == nullptr || !model->stream.is_ready()) {
+    return openai::make_api_error(openai::ApiErrorCode::kModelNotFound, "model",
+                                  "the model '{}' does not exist here; GET /v1/models lists those "
+                                  "that do",
+                                  openai::clipped(id));
+  }
+  std::string out;
+  append_model(out, model->card);
+  return out;
+}
+
+bool is_ready(const Models& models, bool is_draining, std::string_view model) {
+  if (is_draining) return false;
+  if (!model.empty()) {
+    const Model* one = models.find(model);
+    return one != nullptr && one->stream.is_ready();
+  }
+  return std::ranges::any_of(models.all(), [](const auto& m) { return m->stream.is_ready(); });
+}
+
+std::string health_body(const Models& models, bool is_draining, std::string_view version) {
+  std::string out = R"({"status":")";
+  out += is_ready(models, is_draining, "") ? "healthy" : "unhealthy";
+  out += R"(","draining":)";
+  out += is_draining ? "true" : "false";
+  out += R"(,"models":{)";
+  for (bool first = true; const auto& model : models.all()) {
+    if (!first) out += ',';
+    first = false;
+    text::append_json_string(out, model->card.name);
+    const bool ready = model->stream.is_ready();
+    out += R"(:{"ready":)";
+    out += ready ? "true" : "false";
+    out += R"(,"workers":{"agg":)";
+    out += ready ? "1}}" : "0}}";
+  }
+  out += R"(},"discovery":{"backend":"memory","age_ms":0},)";
+  openai::append_string_member(out, "version", version);
+  return out + '}';
+}
+
+std::string query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
+      return percent_decoded(pair.substr(equals + 1));
+    }
+  }
+  return {};
+}
+
+}  // namespace penstock::frontend

@@ -1,0 +1,118 @@
+#include "frontend/submission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "openai/json_out.h"
+
+namespace penstock::frontend {
+namespace {
+
+std::vector<std::pair<std::string, std::string>> make_annotations(const Prepared& prepared,
+                                                                  const RequestContext& context) {
+  const openai::AnnotationWish& wish = prepared.request.annotations;
+  std::vector<std::pair<std::string, std::string>> annotations;
+  std::string json;
+  if (wish.request_id) {
+    text::append_json_string(json, context.request_id);
+    annotations.emplace_back("request_id", std::exchange(json, {}));
+  }
+  if (wish.formatted_prompt) {
+    text::append_json_string(json, prepared.formatted_prompt);
+    annotations.emplace_back("formatted_prompt", std::exchange(json, {}));
+  }
+  if (wish.token_ids) {
+    openai::append_integers(json, prepared.prompts.front().token_ids);
+    annotations.emplace_back("token_ids", std::exchange(json, {}));
+  }
+  return annotations;
+}
+
+}  // namespace
+
+rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
+                        std::uint32_t prompt_index, MonotonicTime now) {
+  const openai::GenerationRequest& request = prepared.request;
+  const PreparedPrompt& prompt = prepared.prompts[prompt_index];
+  rpc::Submit submit;
+  submit.key.request_id = context.request_id;
+  submit.key.prompt_index = prompt_index;
+  submit.model = prepared.model->card.name;
+  submit.token_ids = prompt.token_ids;
+  submit.n = request.n;
+  for (std::uint32_t k = 0; k < request.n; ++k) {
+    submit.sequences.push_back({prompt_index * request.n + k, {}});
+  }
+  submit.max_tokens = prompt.max_tokens;
+  submit.min_tokens = request.stop.min_tokens;
+  submit.sampling = prepared.sampling;
+  submit.logit_bias = request.sampling.logit_bias;
+  submit.stop_token_ids = request.stop.token_ids;
+  submit.eos_token_ids = prepared.model->card.eos_token_ids;
+  submit.ignore_eos = request.stop.ignore_eos;
+  if (request.output.logprobs) {
+    submit.logprobs = static_cast<std::int32_t>(*request.output.logprobs);
+  }
+  submit.remaining_us = to_us(context.deadline - now);
+  submit.age_us =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(to_us(now - context.received_at), 0));
+  submit.strict_priority = context.strict_priority;
+  submit.priority = context.priority;
+  submit.salt = request.cache_salt;
+  return submit;
+}
+
+AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
+                       std::int64_t created) {
+  const openai::GenerationRequest& request = prepared.request;
+  const bool is_chat = prepared.api == openai::Api::kChat;
+  AnswerFrame frame;
+  frame.head.api = prepared.api;
+  frame.head.id = (is_chat ? "chatcmpl-" : "cmpl-") + context.request_id;
+  frame.head.created = created;
+  frame.head.model = request.model;
+  frame.head.fingerprint = prepared.model->fingerprint;
+  frame.head.names_service_tier = request.names_service_tier;
+  frame.head.says_not_stored = request.wants_store;
+  frame.options.include_usage = request.output.include_usage;
+  frame.options.continuous_usage = request.output.continuous_usage;
+  frame.options.logprobs = request.output.logprobs.has_value();
+  frame.options.tokens_as_token_ids = request.output.tokens_as_token_ids;
+  frame.options.token_ids = request.output.token_ids;
+  frame.options.stop_reason = request.output.stop_reason;
+  frame.headers = context.headers();
+  if (!request.ignored_fields.empty()) {
+    frame.headers.push_back({"x-penstock-ignored", ignored_header(request.ignored_fields)});
+  }
+  frame.choices_per_prompt = request.n;
+  frame.num_choices = request.n * static_cast<std::uint32_t>(prepared.prompts.size());
+  const bool echoes = std::ranges::any_of(
+      prepared.prompts, [](const PreparedPrompt& prompt) { return !prompt.echo.empty(); });
+  for (const PreparedPrompt& prompt : prepared.prompts) {
+    if (echoes) frame.echo.push_back(prompt.echo);
+    if (request.output.token_ids) frame.prompt_token_ids.push_back(prompt.token_ids);
+  }
+  frame.annotations = make_annotations(prepared, context);
+  return frame;
+}
+
+std::string ignored_header(const std::vector<std::string>& names) {
+  constexpr std::size_t kMaxBytes = 1024;
+  constexpr std::size_t kMaxNameBytes = 64;
+  std::string header;
+  for (const std::string& name : names) {
+    if (header.size() > kMaxBytes) {
+      header += ",...";
+      break;
+    }
+    if (!header.empty()) header += ',';
+    for (const char c : std::string_view(name).substr(0, kMaxNameBytes)) {
+      const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+      header += is_plain ? c : '?';
+    }
+  }
+  return header;
+}
+
+}  // namespace penstock::frontend

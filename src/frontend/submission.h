@@ -1,0 +1,27 @@
+// From a prepared request to what goes to the worker and what frames the answer.
+// Threading: pure functions.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "frontend/answer.h"
+#include "frontend/preparation.h"
+#include "frontend/request_context.h"
+#include "rpc/messages.h"
+
+namespace penstock::frontend {
+
+// All choices of one prompt.
+[[nodiscard]] rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
+                                      std::uint32_t prompt_index, MonotonicTime now);
+
+// `created`: Unix seconds.
+[[nodiscard]] AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
+                                     std::int64_t created);
+
+// x-penstock-ignored: the names, comma-separated. They are the client's text, so whatever could
+// break a header becomes '?', and a long list is cut.
+[[nodiscard]] std::string ignored_header(const std::vector<std::string>& names);
+
+}  // namespace penstock::frontend

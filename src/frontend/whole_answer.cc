@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "frontend/answer.h"
+#include "frontend/error_response.h"
+#include "openai/response_writer.h"
+
+namespace penstock::frontend {
+namespace {
+
+template <class T>
+void append_all(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+class WholeAnswer final : public Answer {
+ public:
+  WholeAnswer(std::shared_ptr<net::HttpExchange> exchange, AnswerFrame frame,
+              const openai::Usage& usage, const FrontendOptions& options)
+      : exchange_(std::move(exchange)),
+        frame_(std::move(frame)),
+        usage_(usage),
+        options_(options),
+        choices_(frame_.num_choices) {
+    for (std::uint32_t index = 0; index < frame_.num_choices; ++index) {
+      const std::uint32_t prompt = index / frame_.choices_per_prompt;
+      if (!frame_.echo.empty()) {
+        choices_[index].text = frame_.echo[prompt];
+        choices_[index].first_offset = num_characters(frame_.echo[prompt]);
+      }
+      if (frame_.head.api == openai::Api::kCompletions && index % frame_.choices_per_prompt == 0 &&
+          prompt < frame_.prompt_token_ids.size()) {
+        choices_[index].prompt_token_ids = std::move(frame_.prompt_token_ids[prompt]);
+      }
+    }
+  }
+
+  void add(std::uint32_t index, openai::Delta delta) override {
+    openai::WholeChoice& choice = choices_[index];
+    choice.text += delta.text;
+    append_all(choice.logprobs, delta.logprobs);
+    append_all(choice.token_ids, delta.token_ids);
+  }
+
+  void end_choice(std::uint32_t index, openai::Delta rest, openai::ChoiceEnd end) override {
+    add(index, std::move(rest));
+    choices_[index].end = std::move(end);
+  }
+
+  bool flush() override { return false; }
+  void keep_alive() override {}
+
+  void complete() override {
+    const bool is_chat = frame_.head.api == openai::Api::kChat;
+    std::vector<openai::TokenId> prompt_ids;
+    if (is_chat && !frame_.prompt_token_ids.empty()) prompt_ids = frame_.prompt_token_ids.front();
+    exchange_->respond(json_response(
+        200, openai::response_body(frame_.head, frame_.options, choices_, usage_, prompt_ids),
+        std::move(frame_.headers)));
+  }
+
+  void fail(const openai::ApiError& error) override {
+    exchange_->respond(error_response(error, options_, std::move(frame_.headers)));
+  }
+
+ private:
+  const std::shared_ptr<net::HttpExchange> exchange_;  // shared with the connection
+  AnswerFrame frame_;
+  const openai::Usage& usage_;
+  const FrontendOptions& options_;
+  std::vector<openai::WholeChoice> choices_;
+};
+
+}  // namespace
+
+std::unique_ptr<Answer> make_whole_answer(std::shared_ptr<net::HttpExchange> exchange,
+                                          AnswerFrame frame, const openai::Usage& usage,
+                                          const FrontendOptions& options) {
+  return std::make_unique<WholeAnswer>(std::move(exchange), std::move(frame), usage, options);
+}
+
+}  // namespace penstock::frontend

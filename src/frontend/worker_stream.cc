@@ -1,0 +1,90 @@
+#include "frontend/worker_stream.h"
+
+#include <utility>
+#include <variant>
+
+#include "base/log.h"
+
+namespace penstock::frontend {
+
+WorkerStream::WorkerStream(net::IoPool& pool, std::unique_ptr<rpc::FrontendEnd> end)
+    : pool_(pool), end_(std::move(end)) {
+  rpc::Receiver<rpc::UpMessage> receiver;
+  receiver.on_message = [this](rpc::UpMessage message, rpc::Credit credit) {
+    on_message(std::move(message), std::move(credit));
+  };
+  receiver.on_closed = [this] { on_closed(); };
+  end_->start(std::move(receiver));
+}
+
+WorkerStream::~WorkerStream() = default;
+
+void WorkerStream::attach(const std::string& request_id, std::size_t loop_index,
+                          std::shared_ptr<OutputReceiver> receiver) {
+  const std::lock_guard lock(routes_mutex_);
+  routes_[request_id] = {loop_index, std::move(receiver)};
+}
+
+void WorkerStream::detach(const std::string& request_id) {
+  Route last;  // destroyed outside the lock
+  const std::lock_guard lock(routes_mutex_);
+  if (const auto at = routes_.find(request_id); at != routes_.end()) {
+    last = std::move(at->second);
+    routes_.erase(at);
+  }
+}
+
+Status WorkerStream::submit(rpc::Submit submit) {
+  const std::lock_guard lock(send_mutex_);
+  submit.submit_number = next_submit_;
+  RETURN_IF_ERROR(end_->send(std::move(submit)));
+  ++next_submit_;
+  return {};
+}
+
+Status WorkerStream::cancel(rpc::Cancel cancel) {
+  const std::lock_guard lock(send_mutex_);
+  return end_->send(std::move(cancel));
+}
+
+void WorkerStream::on_message(rpc::UpMessage message, rpc::Credit credit) {
+  if (auto* step = std::get_if<rpc::StepOutputs>(&message)) {
+    on_step(std::move(*step), std::move(credit));
+  } else if (const auto* away = std::get_if<rpc::GoAway>(&message)) {
+    ready_.store(false, std::memory_order_release);
+    log_info("the worker takes no new requests: {}", away->reason);
+  }
+}
+
+void WorkerStream::on_step(rpc::StepOutputs step, rpc::Credit credit) {
+  std::vector<std::vector<Delivery>> by_loop(pool_.num_loops());
+  {
+    const std::lock_guard lock(routes_mutex_);
+    for (rpc::Output& output : step.outputs) {
+      const auto at = routes_.find(output.key.request_id);
+      if (at == routes_.end()) continue;
+      by_loop[at->second.loop_index].push_back({at->second.receiver, std::move(output)});
+    }
+  }
+  // Given back when the last loop is done with its part.
+  const auto shared_credit = std::make_shared<rpc::Credit>(std::move(credit));
+  for (std::size_t loop = 0; loop < by_loop.size(); ++loop) {
+    if (by_loop[loop].empty()) continue;
+    pool_.post(loop, [deliveries = std::move(by_loop[loop]), shared_credit]() mutable {
+      for (Delivery& delivery : deliveries) {
+        delivery.receiver->on_output(std::move(delivery.output));
+      }
+      for (Delivery& delivery : deliveries) delivery.receiver->on_step_end();
+    });
+  }
+}
+
+void WorkerStream::on_closed() {
+  ready_.store(false, std::memory_order_release);
+  const std::lock_guard lock(routes_mutex_);
+  for (const auto& [request_id, route] : routes_) {
+    pool_.post(route.loop_index, [receiver = route.receiver] { receiver->on_stream_lost(); });
+  }
+}
+
+}  // namespace penstock::frontend
