@@ -29,15 +29,15 @@ struct RopeConfig {
   double theta = 10000.0;
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1.0;
-  std::uint32_t original_context = 0;      // llama3, yarn
-  double low_freq_factor = 1.0;            // llama3
-  double high_freq_factor = 4.0;           // llama3
-  double beta_fast = 32.0;                 // yarn
-  double beta_slow = 1.0;                  // yarn
-  bool truncate_ramp = true;               // yarn: whether the ramp's ends are whole pairs
-  std::optional<double> attention_factor;  // yarn; unset = 0.1 ln(factor) + 1
+  std::uint32_t original_context = 0;           // llama3, yarn
+  double low_freq_factor = 1.0;                 // llama3
+  double high_freq_factor = 4.0;                // llama3
+  double beta_fast = 32.0;                      // yarn
+  double beta_slow = 1.0;                       // yarn
+  bool truncate_ramp = true;                    // yarn: whether the ramp's ends are whole pairs
+  std::optional<double> attention_factor = {};  // yarn; unset = 0.1 ln(factor) + 1
   // Per-dimension divisors of the inverse frequencies from the file (GGUF rope_freqs), else empty.
-  std::vector<float> frequency_factors;  // [dims / 2]
+  std::vector<float> frequency_factors = {};  // [dims / 2]
 };
 
 struct ModelConfig {
