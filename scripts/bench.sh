@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds and runs the benchmarks under bench/: scripts/bench.sh [NAME_PATTERN]
+#
+# Each runs five times; what is printed are median and spread. Quote them with the commit and the
+# machine, and compare within one run only.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/setup.sh build
+[[ -f build/release/build.ninja ]] || cmake --preset release >&2
+mapfile -t targets < <(ninja -C build/release -t targets all |
+  sed -n 's/^\([a-z0-9_]*_bench\): phony$/\1/p' | grep -E -- "${1:-.}" | sort -u)
+if [[ ${#targets[@]} -eq 0 ]]; then
+  echo "no benchmark matches '${1:-.}'" >&2
+  exit 1
+fi
+scripts/build.sh release "${targets[@]}"
+printf 'commit %s, %s, %s threads\n' "$(git rev-parse --short HEAD)" \
+  "$(sed -n 's/^model name\t*: //p' /proc/cpuinfo | head -1)" "$(nproc)"
+for target in "${targets[@]}"; do
+  printf '\n==> %s\n' "$target"
+  "build/release/$target" --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
+done
