@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,10 @@
 
 namespace penstock::device {
 class ThreadTeam;
+}
+
+namespace penstock::kernels {
+enum class CpuIsa : std::uint8_t;
 }
 
 namespace penstock::model {
@@ -28,9 +33,11 @@ enum class KvDType : std::uint8_t { kF32, kBF16 };
 struct ForwardOptions {
   ComputeType compute = ComputeType::kBF16;
   KvDType kv_dtype = KvDType::kBF16;
-  std::uint32_t block_size = 32;     // tokens per KV block
+  std::uint32_t block_size = 32;     // tokens per KV block, a multiple of 16
   std::uint32_t max_batch_rows = 0;  // most rows of one forward(); scratch is allocated for these
   std::uint32_t max_logit_rows = 0;  // most rows whose logits are asked for at once
+  // The instruction set of the kernels; unset: the best one here. All of them give equal bits.
+  std::optional<kernels::CpuIsa> isa{};
 };
 
 // Rows are tokens; those of one sequence are consecutive and at consecutive positions.
@@ -66,7 +73,9 @@ class ForwardPass {
                                                        std::span<std::byte> kv_pool) = 0;
 };
 
-// Weights are read from `files`, which outlives the result, as does `team`.
+// Weights are repacked once by `team` (kernels/cpu/packed_matrix.h); the embedding is read from
+// `files`, which outlives the result, as does `team`. Errors: kInvalid and kUnsupported name the
+// option or size that cannot be, kResourceExhausted the memory that was refused.
 [[nodiscard]] Result<std::unique_ptr<ForwardPass>> make_cpu_forward(const ModelFiles& files,
                                                                     const ForwardOptions& options,
                                                                     device::ThreadTeam& team);

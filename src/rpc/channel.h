@@ -53,6 +53,7 @@ class ChannelEnd {
   virtual void start(Receiver<In> receiver) = 0;
   // kUnavailable: the peer is gone. kResourceExhausted: the byte budget is spent.
   [[nodiscard]] virtual Status send(Out message) = 0;
+  // The peer hears of it (on_closed); this end's own receiver is not called for it.
   virtual void close() = 0;
 };
 

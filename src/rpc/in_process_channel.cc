@@ -24,13 +24,13 @@ class Pipe final {
       receiver_->on_message(std::move(waiting.message), std::move(waiting.credit));
     }
     waiting_.clear();
-    if (closed_ && receiver_->on_closed) receiver_->on_closed();
+    if (closed_.load() && receiver_->on_closed) receiver_->on_closed();
   }
 
   Status send(Message message) {
     const std::size_t bytes = approximate_bytes(message);
     const std::lock_guard lock(mutex_);
-    if (closed_) return make_error(ErrorCode::kUnavailable, "the channel is closed");
+    if (closed_.load()) return make_error(ErrorCode::kUnavailable, "the channel is closed");
     if (in_flight_->load(std::memory_order_relaxed) + bytes > budget_bytes_) {
       return make_error(ErrorCode::kResourceExhausted,
                         "the peer is {} bytes behind; the limit is {}",
@@ -48,16 +48,20 @@ class Pipe final {
     return {};
   }
 
+  // The sending end is done: the receiver hears of it.
   void close() {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(closed_, true)) return;
+    if (closed_.exchange(true)) return;
     if (receiver_.has_value() && receiver_->on_closed) receiver_->on_closed();
   }
+
+  // The receiving end wants no more. Takes no lock: it may be called from within a message.
+  void refuse() { closed_.store(true); }
 
   // The receiving end is going away: its callbacks are not called again.
   void abandon() {
     const std::lock_guard lock(mutex_);
-    closed_ = true;
+    closed_.store(true);
     receiver_.reset();
     waiting_.clear();
   }
@@ -75,7 +79,7 @@ class Pipe final {
   std::mutex mutex_;
   std::optional<Receiver<Message>> receiver_;  // guarded by mutex_
   std::deque<Waiting> waiting_;                // guarded by mutex_: sent before start()
-  bool closed_ = false;                        // guarded by mutex_
+  std::atomic<bool> closed_{false};
 };
 
 template <class Out, class In>
@@ -91,8 +95,8 @@ class InProcessEnd final : public ChannelEnd<Out, In> {
   void start(Receiver<In> receiver) override { in_->start(std::move(receiver)); }
   Status send(Out message) override { return out_->send(std::move(message)); }
   void close() override {
+    in_->refuse();
     out_->close();
-    in_->close();
   }
 
  private:

@@ -1,0 +1,73 @@
+// What `penstock serve` can be told.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "frontend/options.h"
+#include "net/http_server.h"
+#include "penstock/settings.h"
+#include "worker/native_engine.h"
+
+namespace penstock::apps {
+
+// As given; names follow the flags.
+struct ServeSettings {
+  std::string model;
+  std::vector<std::string> served_model_name;
+  std::string chat_template;
+
+  std::string http_host = "127.0.0.1";
+  std::int64_t http_port = 8000;
+  std::int64_t http_body_limit_mb = 64;
+  std::int64_t http_header_limit_kb = 64;
+  std::int64_t http_header_timeout_ms = 10'000;
+  std::int64_t http_body_timeout_ms = 60'000;
+  std::int64_t http_idle_timeout_ms = 75'000;
+  std::int64_t http_write_timeout_ms = 60'000;
+  std::int64_t max_connections = 65'536;
+  std::int64_t max_inflight = 8192;
+  std::int64_t tokenize_queue = 1024;
+  std::int64_t http_grace_secs = 5;
+  std::int64_t drain_timeout_ms = 25'000;
+  std::optional<std::int64_t> io_threads;
+  std::optional<std::int64_t> tokenizer_threads;
+  std::int64_t default_deadline_ms = 600'000;
+  std::int64_t max_deadline_ms = 3'600'000;
+  std::int64_t overload_status = 429;
+  std::string unknown_fields = "ignore";
+  std::int64_t sse_keepalive_ms = 10'000;
+  bool force_include_usage = false;
+  std::int64_t max_n = 16;
+  bool generation_config = true;
+  bool http_metrics = true;
+  std::string metrics_prefix = "penstock_frontend";
+
+  std::string compute = "bf16";
+  std::string kv_dtype;  // empty: f32 with --compute f32, else bf16
+  std::int64_t block_size = 32;
+  std::optional<std::int64_t> kv_blocks;
+  std::optional<double> kv_cache_gb;
+  std::optional<std::int64_t> max_model_len;
+  std::int64_t max_num_seqs = 256;
+  std::int64_t max_num_batched_tokens = 8192;
+  std::int64_t max_queue = 1024;
+  std::optional<double> itl_target_ms;
+  std::optional<std::int64_t> threads;
+  std::int64_t canary_timeout_ms = 30'000;
+
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+// The table over `values`, which outlives it.
+[[nodiscard]] Settings make_serve_settings(ServeSettings& values);
+
+[[nodiscard]] net::HttpServerOptions http_options(const ServeSettings& values);
+[[nodiscard]] frontend::FrontendOptions frontend_options(const ServeSettings& values);
+[[nodiscard]] worker::NativeEngineOptions engine_options(const ServeSettings& values);
+
+}  // namespace penstock::apps
