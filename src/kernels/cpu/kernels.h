@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "device/cpu/cpu_features.h"
 #include "kernels/cpu/kv_cache.h"
@@ -100,5 +101,8 @@ struct CpuKernels {
 [[nodiscard]] const CpuKernels* find_cpu_kernels(CpuIsa isa, const device::CpuFeatures& features);
 // The fastest that can run.
 [[nodiscard]] const CpuKernels& best_cpu_kernels(const device::CpuFeatures& features);
+// Names the arithmetic of a table: "fma" for all that multiply as the portable one does, which is
+// tried once on numbers chosen to tell; else the name of the table.
+[[nodiscard]] std::string_view arithmetic_family(const CpuKernels& kernels);
 
 }  // namespace penstock::kernels

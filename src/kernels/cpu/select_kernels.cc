@@ -1,6 +1,54 @@
+#include <array>
+#include <cstring>
+
 #include "kernels/cpu/kernel_tables.h"
 
 namespace penstock::kernels {
+namespace {
+
+constexpr std::uint32_t kProbeInputs = 128;
+constexpr std::uint32_t kProbeRows = 8;
+
+// bf16 numbers from a small generator, with exponents in [low, low + 32).
+template <std::size_t Size>
+void fill_probe(std::array<std::uint16_t, Size>& numbers, std::uint32_t low, std::uint32_t seed) {
+  for (std::uint16_t& number : numbers) {
+    seed = seed * 1664525U + 1013904223U;
+    const std::uint32_t exponent = low + (seed >> 27);
+    number = static_cast<std::uint16_t>((seed >> 8 & 0x807FU) | (exponent << 7));
+  }
+}
+
+// Products of ordinary, subnormal and cancelling size: where one instruction for a bf16 dot product
+// may differ from another.
+std::array<float, kPanelOutputs * kProbeRows> probe(const CpuKernels& kernels, std::uint32_t low) {
+  alignas(64) std::array<std::uint16_t, kPanelOutputs * kProbeInputs> weights;
+  alignas(64) std::array<std::uint16_t, kProbeRows * kProbeInputs> x;
+  std::array<float, kPanelOutputs * kProbeRows> y{};
+  fill_probe(weights, low, 1);
+  fill_probe(x, low, 2);
+  kernels.gemm_bf16({.weights = {WeightType::kBF16, kPanelOutputs, kProbeInputs,
+                                 reinterpret_cast<const std::byte*>(weights.data())},
+                     .first_panel = 0,
+                     .num_panels = 1,
+                     .x = x.data(),
+                     .x_stride = kProbeInputs,
+                     .num_rows = kProbeRows,
+                     .y = y.data(),
+                     .y_stride = kPanelOutputs});
+  return y;
+}
+
+}  // namespace
+
+std::string_view arithmetic_family(const CpuKernels& kernels) {
+  for (const std::uint32_t low : {110U, 44U}) {
+    const auto got = probe(kernels, low);
+    const auto expected = probe(kPortableKernels, low);
+    if (std::memcmp(got.data(), expected.data(), sizeof got) != 0) return kernels.name;
+  }
+  return "fma";
+}
 
 const CpuKernels* find_cpu_kernels(CpuIsa isa, const device::CpuFeatures& features) {
   switch (isa) {
