@@ -97,6 +97,10 @@ Status refuse_unsupported(const GgufFile& file) {
                         key);
     }
   }
+  return {};
+}
+
+void warn_of_unknown_keys(const GgufFile& file) {
   for (const std::string_view key : file.keys()) {
     if (!key.starts_with("llama.")) continue;
     const std::string_view name = key.substr(6);
@@ -106,7 +110,6 @@ Status refuse_unsupported(const GgufFile& file) {
                   key);
     }
   }
-  return {};
 }
 
 // One number, or one per layer as long as all are equal.
@@ -267,6 +270,7 @@ Result<ModelConfig> config_from_gguf(const GgufFile& file) {
   config.tie_embeddings = file.find_tensor("output.weight") == nullptr;
   ASSIGN_OR_RETURN(config.rope, read_rope(file, config));
   RETURN_IF_ERROR(check_config(config));
+  warn_of_unknown_keys(file);
   return config;
 }
 

@@ -1,6 +1,7 @@
 #include "tests/model/tiny_model.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -299,8 +300,8 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
   CHECK(out.good(), "cannot write {}", path.string());
 }
 
-TempDir::TempDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "penstock-XXXXXX").string();
+TempDir::TempDir(const std::filesystem::path& parent) {
+  std::string name = (parent / "penstock-XXXXXX").string();
   CHECK(::mkdtemp(name.data()) != nullptr, "cannot make {}", name);
   path_ = name;
 }
@@ -308,6 +309,11 @@ TempDir::TempDir() {
 TempDir::~TempDir() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+std::filesystem::path memory_directory() {
+  constexpr const char* kMemory = "/dev/shm";
+  return ::access(kMemory, W_OK) == 0 ? kMemory : std::filesystem::temp_directory_path();
 }
 
 }  // namespace penstock::model::testing

@@ -75,10 +75,11 @@ class TinyModel final {
 
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
-// A directory of its own under the system's temporary one, removed at the end of its life.
+// A directory of its own, removed at the end of its life.
 class TempDir final {
  public:
-  TempDir();
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
@@ -87,5 +88,8 @@ class TempDir final {
  private:
   std::filesystem::path path_;
 };
+
+// Where many small files are quick: /dev/shm, else the system's temporary directory.
+[[nodiscard]] std::filesystem::path memory_directory();
 
 }  // namespace penstock::model::testing
