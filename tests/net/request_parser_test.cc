@@ -156,7 +156,7 @@ TEST(RequestParser, refuses_what_could_smuggle_a_request) {
       line + "no colon\r\n\r\n",
       line + "X: a\x01\r\n\r\n",
       line + std::string("X: a\0b\r\n\r\n", 10),
-      std::string("GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", 30),
+      std::string("GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", 28),
       line + "Host: other\r\n\r\n",
       "GET / HTTP/1.1\r\n\r\n",
       "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
