@@ -45,20 +45,23 @@ Result<std::string> decode_base64(std::string_view text) {
   }
   std::string out;
   out.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const bool is_last = i + 4 == text.size();
-    const std::size_t pads = !is_last ? 0 : text[i + 2] == '=' ? 2 : text[i + 3] == '=' ? 1 : 0;
+  const std::size_t pads = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  const std::size_t num_digits = text.size() - pads;
+  for (std::size_t i = 0; i < num_digits; i += 4) {
+    const std::size_t have = std::min<std::size_t>(4, num_digits - i);
     std::uint32_t group = 0;
     for (std::size_t j = 0; j < 4; ++j) {
-      const char c = text[i + j];
-      const std::uint8_t digit =
-          j >= 4 - pads && c == '=' ? 0 : kDigits[static_cast<unsigned char>(c)];
+      const std::uint8_t digit = j < have ? kDigits[static_cast<unsigned char>(text[i + j])] : 0;
       if (digit == kNoDigit) {
         return make_error(ErrorCode::kInvalid, "base64 has a wrong character at offset {}", i + j);
       }
       group = (group << 6) | digit;
     }
-    for (std::size_t j = 0; j + pads < 3; ++j) {
+    const std::size_t num_bytes = have - 1;
+    if ((group & (0xFFFFFFU >> (8 * num_bytes))) != 0) {
+      return make_error(ErrorCode::kInvalid, "base64 ends in bits that belong to no byte");
+    }
+    for (std::size_t j = 0; j < num_bytes; ++j) {
       out += static_cast<char>((group >> (16 - 8 * j)) & 0xFF);
     }
   }

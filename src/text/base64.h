@@ -1,4 +1,5 @@
-// Base64 (RFC 4648, section 4, with padding). Threading: pure functions.
+// Base64 (RFC 4648, section 4, with padding). Every text of bytes has one spelling; others are
+// kInvalid. Threading: pure functions.
 #pragma once
 
 #include <cstddef>

@@ -36,9 +36,8 @@ void Json::Object::build_index() {
   if (members_.size() <= kIndexAbove) return;
   sorted_.resize(members_.size());
   std::iota(sorted_.begin(), sorted_.end(), 0U);
-  std::ranges::sort(sorted_, {}, [this](std::uint32_t i) -> std::string_view {
-    return members_[i].first;
-  });
+  std::ranges::sort(sorted_, {},
+                    [this](std::uint32_t i) -> std::string_view { return members_[i].first; });
 }
 
 const Json* Json::Object::find(std::string_view name) const noexcept {
@@ -213,6 +212,9 @@ void append_json(std::string& out, const Json& value) {
       end = std::to_chars(std::begin(buffer), std::end(buffer), value.as_uint64());
     } else if (!std::isfinite(value.as_double())) {
       out += "null";
+      return;
+    } else if (value.as_double() == 0 && std::signbit(value.as_double())) {
+      out += "-0.0";  // "-0" would read back as an integer, without its sign
       return;
     } else {
       end = std::to_chars(std::begin(buffer), std::end(buffer), value.as_double());

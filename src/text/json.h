@@ -4,7 +4,8 @@
 //   if (const Json* model = body.find("model"); model != nullptr && model->is_string()) ...
 //
 // Objects keep the order in which members were written; duplicate names are an error. Integers
-// that fit are kept exactly (i64, else u64), other numbers are doubles. Threading: values.
+// that fit are kept exactly (i64, else u64), other numbers are the nearest double. Threading:
+// values.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,7 @@ class Json final {
   using Array = std::vector<Json>;
   using Member = std::pair<std::string, Json>;
 
-  // Members in written order. Lookup is linear up to a few members and hashed above that.
+  // Members in written order. Lookup is linear up to a few members, a binary search above that.
   class Object final {
    public:
     Object() = default;

@@ -40,9 +40,9 @@ class OriginText final {
     }
   }
   void append(const OriginText& other) {
+    if (&other == this) return append(OriginText(other));
     for (const Span& span : other.spans_) {
-      append(std::string_view(other.bytes_).substr(span.begin, span.end - span.begin),
-             span.origin);
+      append(std::string_view(other.bytes_).substr(span.begin, span.end - span.begin), span.origin);
     }
   }
 
