@@ -32,7 +32,6 @@ for argument in "$@"; do
   esac
 done
 http_port=18431
-admin_port=18432
 log=$root/root/serve.log
 begin=$SECONDS
 
@@ -68,22 +67,21 @@ make_root() {
   fi
 }
 
-# Runs a command in the new root, with nothing of this shell's environment but how to reach packages.
-inside() {
-  local variables=(HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
-    SSL_CERT_FILE=/etc/ssl/host.crt PIP_CERT=/etc/ssl/host.crt)
-  local name
-  for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL \
-    PIP_EXTRA_INDEX_URL PIP_DEFAULT_TIMEOUT; do
-    [[ -n ${!name:-} ]] && variables+=("$name=${!name}")
-  done
-  chroot "$root" env -i "${variables[@]}" bash -c "cd /root/penstock && $*"
-}
+# The words before a shell command that make it run in the clone there, with nothing of this shell's
+# environment but how to reach packages. Words and not a function, so that a signal to a background
+# job reaches the command itself.
+inside=(chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
+  SSL_CERT_FILE=/etc/ssl/host.crt PIP_CERT=/etc/ssl/host.crt)
+for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL \
+  PIP_EXTRA_INDEX_URL PIP_DEFAULT_TIMEOUT; do
+  [[ -z ${!name:-} ]] || inside+=("$name=${!name}")
+done
+inside+=(bash -c 'cd /root/penstock && exec "$@"' inside)
 
 # Starts `./run serve` and waits for its ready line, at most $1 seconds.
 start_server() {
   local limit=$1 started=$SECONDS
-  inside "exec ./run serve --http-port $http_port --admin-port $admin_port" >"$log" 2>&1 &
+  "${inside[@]}" ./run serve --http-port "$http_port" >"$log" 2>&1 &
   server=$!
   until grep -q '^penstock ready' "$log"; do
     kill -0 "$server" 2>/dev/null || fail "./run serve ended before it was ready"
@@ -127,7 +125,7 @@ say "ready after $took_ms ms"
 
 if [[ $with_test == yes ]]; then
   say "./run test"
-  inside ./run test || fail "./run test"
+  "${inside[@]}" ./run test || fail "./run test"
 fi
 umount "$root/proc"
 [[ $keep == yes ]] || rm -rf --one-file-system "$root" "$root.log"
