@@ -38,7 +38,8 @@ using HttpHeaders = std::vector<HttpHeader>;
 
 struct HttpRequest {
   std::string method{};  // "GET"
-  std::string path{};    // "/v1/models/x": percent-decoded, without the query
+  std::string path{};    // "/v1/models/x": percent-decoded, without the query; no control bytes,
+                         // but perhaps not UTF-8
   std::string query{};   // raw, after '?'
   HttpHeaders headers{};
   std::string body{};

@@ -50,7 +50,7 @@ IoPool::Loop::Loop(std::size_t loop_index)
       inbox(std::make_shared<LoopInbox>([this] {
         asio::post(context->io, [this] {
           const Turn turn(*this);
-          for (LoopTask& task : inbox->take_all()) std::exchange(task, {})();
+          for (LoopTask& task : inbox->take_all()) run_guarded(std::move(task));
         });
       })) {}
 
@@ -63,54 +63,73 @@ void IoPool::Loop::at_turn_end(LoopTask task) {
   }
 }
 
-void IoPool::Loop::run_turn_end() {
+void IoPool::Loop::run_turn_end() noexcept {
   // Tasks may add tasks: an answer that is out makes room for the next pipelined request.
-  for (std::size_t i = 0; i < turn_end_.size(); ++i) std::exchange(turn_end_[i], {})();
+  for (std::size_t i = 0; i < turn_end_.size(); ++i) run_guarded(std::move(turn_end_[i]));
   turn_end_.clear();
+}
+
+void IoPool::Loop::run(LoopTask task) noexcept {
+  const Turn turn(*this);
+  run_guarded(std::move(task));
+}
+
+// By value: what the task holds is given back before the next one runs.
+void IoPool::Loop::run_guarded(LoopTask task) noexcept {
+  try {
+    task();
+  } catch (const std::exception& e) {
+    BUG("net invariant 3: a task on loop {} threw: {}", index, e.what());
+  }
 }
 
 struct IoPool::Impl {
   struct Member {
-    explicit Member(std::size_t index)
-        : loop(index), work(asio::make_work_guard(loop.context->io)), ticker(loop.context->io) {}
+    Member(std::size_t index, const LoopDelayObserver& delay_observer)
+        : observer(delay_observer),
+          loop(index),
+          work(asio::make_work_guard(loop.context->io)),
+          ticker(loop.context->io) {}
 
     void tick() {
       loop.last_tick_ns.store(SystemClock().now().ns, std::memory_order_relaxed);
       ticker.expires_after(kTickInterval);
       ticker.async_wait([this](const boost::system::error_code& ec) {
-        if (!ec) tick();
+        if (ec) return;
+        if (observer) {
+          const auto delay = std::chrono::steady_clock::now() - ticker.expiry();
+          loop.run([this, delay] { observer(loop.index, delay); });
+        }
+        tick();
       });
     }
 
     void run() {
       loop.inbox->set_thread(std::this_thread::get_id());
-      for (bool again = true; again;) {
-        again = false;
-        try {
-          loop.context->io.run();
-        } catch (const std::exception& e) {
-          again = true;
-          BUG("net invariant 3: a task on loop {} threw: {}", loop.index, e.what());
-        }
-      }
+      loop.context->io.run();
     }
 
+    const LoopDelayObserver& observer;
     Loop loop;
     asio::executor_work_guard<asio::io_context::executor_type> work;
     asio::steady_timer ticker;
     NamedThread thread;
   };
 
+  explicit Impl(LoopDelayObserver delay_observer) : observer(std::move(delay_observer)) {}
+
+  const LoopDelayObserver observer;
   std::vector<std::unique_ptr<Member>> members;
   std::mutex mutex;
   std::condition_variable ended;
   std::size_t num_running = 0;  // guarded by mutex
 };
 
-IoPool::IoPool(std::size_t num_threads) : impl_(std::make_unique<Impl>()) {
+IoPool::IoPool(std::size_t num_threads, LoopDelayObserver observer)
+    : impl_(std::make_unique<Impl>(std::move(observer))) {
   CHECK(num_threads > 0);
   for (std::size_t i = 0; i < num_threads; ++i) {
-    impl_->members.push_back(std::make_unique<Impl::Member>(i));
+    impl_->members.push_back(std::make_unique<Impl::Member>(i, impl_->observer));
   }
   impl_->num_running = num_threads;
   for (const auto& member : impl_->members) {

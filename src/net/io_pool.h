@@ -12,9 +12,13 @@
 
 namespace penstock::net {
 
+// Told about once a second on each loop how much too late the loop came to run a due timer: what
+// `event_loop_delay_seconds` shows.
+using LoopDelayObserver = std::function<void(std::size_t loop_index, Duration delay)>;
+
 class IoPool final {
  public:
-  explicit IoPool(std::size_t num_threads);
+  explicit IoPool(std::size_t num_threads, LoopDelayObserver observer = {});
   ~IoPool();  // stop() has returned, or was never needed
   IoPool(const IoPool&) = delete;
   IoPool& operator=(const IoPool&) = delete;

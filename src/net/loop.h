@@ -59,6 +59,8 @@ struct IoPool::Loop {
   // Runs `task` when the current turn ends: a turn is one completion or one batch of posted tasks.
   // Connections flush there, so that all that one turn writes leaves in one system call.
   void at_turn_end(LoopTask task);
+  // Runs one task inside a turn; an exception that leaves it is a bug that hurts only this task.
+  void run(LoopTask task) noexcept;
   // A buffer for one read, free again when the turn's read has been consumed.
   [[nodiscard]] std::span<char> scratch() noexcept { return scratch_; }
 
@@ -69,7 +71,8 @@ struct IoPool::Loop {
 
  private:
   friend class Turn;
-  void run_turn_end();
+  void run_turn_end() noexcept;
+  void run_guarded(LoopTask task) noexcept;
 
   int turn_depth_ = 0;
   std::vector<LoopTask> turn_end_;

@@ -17,6 +17,9 @@ using ErrorCodeB = beast::error_code;
 // Longest piece of chunk framing (size line with extensions, trailers) that is waited for.
 constexpr std::size_t kMaxFramingBytes = 16UL << 10;
 
+// Memory taken on the word of a content-length; beyond it the body pays as it comes.
+constexpr std::uint64_t kMaxReserveBytes = 1UL << 20;
+
 // Where the header block ends, looking only at bytes not seen before; 0 = not yet.
 class HeaderEndFinder {
  public:
@@ -98,7 +101,9 @@ struct RequestParser::Impl final {
           {std::string(name.data(), name.size()), std::string(value.data(), value.size())});
     }
     void on_header_impl(ErrorCodeB&) override { impl.in_trailers = true; }
-    void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCodeB&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCodeB&) override {
+      if (length) impl.request.body.reserve(std::min<std::uint64_t>(*length, kMaxReserveBytes));
+    }
     std::size_t on_body_impl(beast::string_view body, ErrorCodeB&) override {
       impl.request.body.append(body.data(), body.size());
       return body.size();

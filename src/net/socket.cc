@@ -35,9 +35,7 @@ void wait(IoPool::Loop& loop, Descriptor& descriptor, Descriptor::wait_type type
           LoopTask callback) {
   descriptor.async_wait(
       type, [&loop, callback = std::move(callback)](const boost::system::error_code& ec) mutable {
-        if (ec) return;
-        const Turn turn(loop);
-        std::exchange(callback, {})();
+        if (!ec) loop.run(std::move(callback));
       });
 }
 
@@ -233,12 +231,12 @@ struct Timer::State {
     if (!self->callback || self->due == MonotonicTime::max()) return;
     if (monotonic_now() < self->due) return arm(self);
     self->due = MonotonicTime::max();
-    const Turn turn(self->loop);
-    // Moved out while it runs: it may destroy the Timer.
-    LoopTask running = std::move(self->callback);
-    self->callback = nullptr;
-    running();
-    if (!self->is_orphan) self->callback = std::move(running);
+    self->loop.run([self] {
+      // Moved out while it runs: it may destroy the Timer.
+      LoopTask running = std::exchange(self->callback, {});
+      running();
+      if (!self->is_orphan) self->callback = std::move(running);
+    });
   }
 };
 

@@ -1,6 +1,7 @@
 // The contract of HttpExchange: threads, timers, disconnects, and what holds after its end.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <latch>
@@ -233,6 +234,19 @@ TEST(Exchange, closing_with_unread_data_is_noticed_at_once) {
   ASSERT_EQ(::poll(&readable, 1, 20'000), 1);
   client.stream().close();
   EXPECT_TRUE(eventually([&] { return told.load(); }));
+}
+
+TEST(Exchange, urgent_data_counts_as_a_break) {
+  Mailbox mailbox;
+  TestServer server([&](std::shared_ptr<HttpExchange> exchange) { mailbox.put(exchange); });
+  RawClient client(server.port());
+  client.send(kGet);
+  const std::shared_ptr<HttpExchange> exchange = mailbox.take();
+  std::atomic<bool> told = false;
+  on_loop(exchange, [&] { exchange->on_disconnect([&] { told = true; }); });
+  ASSERT_EQ(::send(client.stream().fd(), "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+  EXPECT_TRUE(eventually([&] { return told.load(); }));
+  EXPECT_TRUE(client.is_closed_by_server());
 }
 
 TEST(Exchange, a_plain_close_is_noticed_by_the_writes_that_follow) {

@@ -242,6 +242,15 @@ TEST(IoPool, a_task_may_post_to_every_loop) {
   done.wait();
 }
 
+TEST(IoPool, tells_how_late_its_loops_are) {
+  std::atomic<int> num_told = 0;
+  IoPool pool(2, [&](std::size_t, Duration delay) {
+    EXPECT_GE(delay, Duration::zero());
+    ++num_told;
+  });
+  EXPECT_TRUE(eventually([&] { return num_told >= 2; }));
+}
+
 TEST(IoPool, ticks_while_it_is_healthy) {
   IoPool pool(2);
   EXPECT_TRUE(eventually([&] {
