@@ -310,11 +310,12 @@ void EngineLoop::accept_token(LiveChoice& choice, std::size_t sample_index) {
   }
   const EngineRequest& spec = choice.request->spec;
   const TokenId id = *sampled;
+  ChoiceOutput& output = output_of(choice);
   if (!choice.first_token) {
     choice.first_token = clock_.now();
     probe_.first_token(*choice.first_planned - spec.arrival, *choice.first_token - spec.arrival);
+    set_phases(choice, *choice.first_token, output);
   }
-  ChoiceOutput& output = output_of(choice);
   output.token_ids.push_back(id);
   if (spec.logprobs >= 0) {
     output.logprobs.push_back(
@@ -350,15 +351,20 @@ ChoiceOutput& EngineLoop::output_of(LiveChoice& choice) {
   return output;
 }
 
+// How long the choice was in each phase so far.
+void EngineLoop::set_phases(const LiveChoice& choice, MonotonicTime now, ChoiceOutput& output) {
+  const MonotonicTime planned = choice.first_planned.value_or(now);
+  output.queue_time = planned - choice.request->spec.arrival;
+  output.prefill_time = choice.first_token.value_or(now) - planned;
+  output.num_steps = choice.num_steps;
+}
+
 void EngineLoop::finish(LiveChoice& choice, FinishReason reason, std::string message) {
   ChoiceOutput& output = output_of(choice);
   output.finish = reason;
   output.message = std::move(message);
   const MonotonicTime now = clock_.now();
-  const MonotonicTime planned = choice.first_planned.value_or(now);
-  output.queue_time = planned - choice.request->spec.arrival;
-  output.prefill_time = choice.first_token.value_or(now) - planned;
-  output.num_steps = choice.num_steps;
+  set_phases(choice, now, output);
   probe_.choice_finished(reason, now - choice.request->spec.arrival);
   scheduler_.finish(choice.id);
   requests_.remove(choice);

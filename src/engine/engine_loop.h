@@ -83,6 +83,7 @@ class EngineLoop final {
   [[nodiscard]] Result<TokenId> sample_choice(LiveChoice& choice, std::span<const float> row);
   void finish(LiveChoice& choice, FinishReason reason, std::string message = {});
   ChoiceOutput& output_of(LiveChoice& choice);
+  static void set_phases(const LiveChoice& choice, MonotonicTime now, ChoiceOutput& output);
   void publish();
   [[nodiscard]] EngineLoad load() const;
   void observe(const sched::StepPlan& plan, Duration elapsed);

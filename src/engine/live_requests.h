@@ -29,7 +29,6 @@ struct LiveChoice {
   std::optional<MonotonicTime> first_planned;
   std::optional<MonotonicTime> first_token;
   std::uint64_t num_steps = 0;
-  bool has_reported = false;
 
   [[nodiscard]] TokenId token_at(std::uint32_t position) const noexcept;
 };

@@ -1,0 +1,93 @@
+#include "worker/mapping.h"
+
+#include <gtest/gtest.h>
+
+namespace penstock::worker {
+namespace {
+
+constexpr MonotonicTime kNow{1'000'000'000};
+
+rpc::Submit good_submit() {
+  rpc::Submit submit;
+  submit.key.request_id = "r";
+  submit.token_ids = {1, 2, 3};
+  submit.sequences = {{0, {}}, {1, {7}}};
+  submit.max_tokens = 5;
+  submit.remaining_us = 2'000;
+  submit.sampling.top_k = -1;
+  submit.sampling.seed = 9;
+  return submit;
+}
+
+TEST(ToEngineRequest, carries_every_field_and_measures_the_deadline_from_now) {
+  const auto request = to_engine_request(good_submit(), engine::RequestHandle(4), kNow);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->handle.value(), 4U);
+  EXPECT_EQ(request->prompt, (std::vector<engine::TokenId>{1, 2, 3}));
+  ASSERT_EQ(request->choices.size(), 2U);
+  EXPECT_EQ(request->choices[1].generated, std::vector<engine::TokenId>{7});
+  EXPECT_EQ(request->deadline, kNow + std::chrono::milliseconds(2));
+  EXPECT_EQ(request->sampling.top_k, 0U);
+  EXPECT_EQ(request->sampling.seed, 9U);
+}
+
+TEST(ToEngineRequest, refuses_what_is_not_offered_by_name) {
+  const auto message_of = [](auto change) {
+    rpc::Submit submit = good_submit();
+    change(submit);
+    const auto request = to_engine_request(std::move(submit), engine::RequestHandle(1), kNow);
+    return request ? std::string() : request.error().message();
+  };
+  EXPECT_NE(message_of([](auto& s) { s.key.leg = rpc::Leg::kPrefill; }).find("legs"),
+            std::string::npos);
+  EXPECT_NE(message_of([](auto& s) { s.allowed_token_ids = {1}; }).find("allowed_token_ids"),
+            std::string::npos);
+  EXPECT_NE(message_of([](auto& s) { s.bad_sequences = {{1}}; }).find("bad_words"),
+            std::string::npos);
+  EXPECT_NE(message_of([](auto& s) { s.prompt_logprobs = 0; }).find("prompt_logprobs"),
+            std::string::npos);
+  EXPECT_NE(message_of([](auto& s) { s.dp_rank = 3; }).find("rank 3"), std::string::npos);
+}
+
+TEST(ToRpcOutput, keeps_tokens_logprobs_finish_and_phases) {
+  engine::ChoiceOutput output;
+  output.choice = 2;
+  output.position = 5;
+  output.token_ids = {8};
+  output.logprobs.push_back({-0.5F, 1, {{8, -0.5F}}});
+  output.finish = engine::FinishReason::kStop;
+  output.stop_token_id = 8;
+  output.queue_time = std::chrono::microseconds(30);
+  output.prefill_time = std::chrono::microseconds(40);
+  const rpc::Output out = to_rpc_output(std::move(output), {.request_id = "r", .prompt_index = 1});
+  EXPECT_EQ(out.key.request_id, "r");
+  EXPECT_EQ(out.sequence, 2U);
+  EXPECT_EQ(out.position, 5U);
+  EXPECT_EQ(out.token_ids, std::vector<rpc::TokenId>{8});
+  EXPECT_EQ(out.logprobs.at(0).top.at(0).first, 8U);
+  EXPECT_EQ(out.finish.kind, rpc::FinishKind::kStop);
+  EXPECT_EQ(out.finish.stop_token_id, 8U);
+  EXPECT_EQ(out.queue_us, 30U);
+  EXPECT_EQ(out.prefill_us, 40U);
+}
+
+TEST(ToRpcOutput, names_each_failure) {
+  using engine::FinishReason;
+  using rpc::WorkerErrorCode;
+  const std::pair<FinishReason, WorkerErrorCode> failures[] = {
+      {FinishReason::kInvalid, WorkerErrorCode::kInvalid},
+      {FinishReason::kKvCapacity, WorkerErrorCode::kKvCapacity},
+      {FinishReason::kOverloaded, WorkerErrorCode::kOverloaded},
+      {FinishReason::kDraining, WorkerErrorCode::kDraining},
+      {FinishReason::kInternal, WorkerErrorCode::kInternal}};
+  for (const auto& [reason, code] : failures) {
+    engine::ChoiceOutput output;
+    output.finish = reason;
+    const rpc::Output out = to_rpc_output(std::move(output), {});
+    EXPECT_EQ(out.finish.kind, rpc::FinishKind::kError);
+    EXPECT_EQ(out.finish.error, code);
+  }
+}
+
+}  // namespace
+}  // namespace penstock::worker
