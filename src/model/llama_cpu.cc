@@ -31,7 +31,7 @@ std::string describe_numerics(const ForwardOptions& options, const kernels::CpuK
 
 }  // namespace
 
-// Phases in order; each takes the next number of the work queue and ends at a barrier.
+// Phases in order; each takes the next number of the work queue and ends when its items are done.
 class LlamaCpu::Member {
  public:
   explicit Member(LlamaCpu& pass)
@@ -72,7 +72,6 @@ class LlamaCpu::Member {
   template <class Body>
   void phase(std::uint32_t num_items, std::uint32_t grain, const Body& body) {
     pass_.queue_.run(next_phase_++, num_items, grain, body);
-    pass_.team_.barrier();
   }
   template <class Body>
   void phase_of_rows(std::uint32_t num_rows, const Body& body) {
@@ -242,7 +241,7 @@ LlamaCpu::LlamaCpu(Parts parts)
                 config_.num_layers, config_.num_kv_heads, config_.head_dim, options_.block_size},
       kv_layout_(describe_kv_layout(kv_shape_)),
       numerics_(describe_numerics(options_, kernels_)),
-      queue_(kPhasesPerLayer * config_.num_layers + kOtherPhases) {
+      queue_(kPhasesPerLayer * config_.num_layers + kOtherPhases, team_.num_members()) {
   row_sequence_.reserve(options_.max_batch_rows);
   const std::size_t group = config_.num_heads / config_.num_kv_heads;
   const std::size_t blocks_per_row = (group + kernels::kMaxQueries - 1) / kernels::kMaxQueries;

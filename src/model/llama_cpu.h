@@ -1,5 +1,5 @@
-// The forward pass of the Llama family on the CPU: a fixed list of phases per layer, a barrier of
-// the thread team after each.
+// The forward pass of the Llama family on the CPU: a fixed list of phases per layer, each begun
+// when the one before is done.
 //
 //   norm | q k v | RoPE and KV write | attention | o + residual |
 //   norm | gate up | SwiGLU | down + residual
@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "device/cpu/work_queue.h"
 #include "kernels/cpu/kernels.h"
 #include "model/config.h"
 #include "model/forward.h"
 #include "model/forward_scratch.h"
 #include "model/packed_weights.h"
-#include "model/work_queue.h"
 
 namespace penstock::model {
 
@@ -67,7 +67,7 @@ class LlamaCpu final : public ForwardPass {
   kernels::KvShape kv_shape_;
   std::string kv_layout_;
   std::string numerics_;
-  WorkQueue queue_;
+  device::WorkQueue queue_;
 
   // Of the batch being computed.
   const ForwardBatch* batch_ = nullptr;

@@ -1,10 +1,10 @@
 #include "model/packed_weights.h"
 
-#include <atomic>
+#include <algorithm>
 
 #include "device/cpu/thread_team.h"
+#include "device/cpu/work_queue.h"
 #include "kernels/ref/dequantize.h"
-#include "model/work_queue.h"
 
 namespace penstock::model {
 namespace {
@@ -64,7 +64,7 @@ class Packer {
       item.target->panels = place;
       place += item.target->total_bytes();
     }
-    WorkQueue queue(1);
+    device::WorkQueue queue(1, team.num_members());
     team.run([&](int, int) {
       queue.run(0, num_panels_, 4, [&](std::uint32_t first, std::uint32_t count) {
         for (std::uint32_t i = first; i < first + count; ++i) pack_one(i);

@@ -1,53 +1,25 @@
 #include "device/cpu/thread_team.h"
 
-#include <sched.h>
-
 #include <atomic>
 #include <cstdint>
 #include <vector>
 
 #include "base/check.h"
 #include "base/thread.h"
+#include "device/cpu/bounded_wait.h"
 
 namespace penstock::device {
-namespace {
-
-// About 20-50 us of pauses: longer than the skew between members of a balanced phase, shorter than
-// what anyone notices of a core.
-constexpr int kSpins = 4000;
-
-void pause_cpu() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
-int usable_cores() noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return CPU_COUNT(&set);
-}
-
-// Returns once `value` is no longer `old`.
-void wait_while_equal(const std::atomic<std::uint32_t>& value, std::uint32_t old,
-                      int spins) noexcept {
-  for (int i = 0; i < spins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    pause_cpu();
-  }
-  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
-}
-
-}  // namespace
-
 struct ThreadTeam::Impl {
-  explicit Impl(int num) : num_members(num), spins(num <= usable_cores() ? kSpins : 0) {}
+  explicit Impl(int num) : num_members(num), spins(spin_budget(num)) {}
+
+  void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) const noexcept {
+    bounded_wait(value, spins, [old](std::uint32_t now) { return now != old; });
+  }
 
   void member_loop(int member) noexcept {
     std::uint32_t seen = 0;
     for (;;) {
-      wait_while_equal(run_number, seen, spins);
+      wait_for_change(run_number, seen);
       seen = run_number.load(std::memory_order_acquire);
       if (stopping) return;
       (*body)(member, num_members);
@@ -68,7 +40,7 @@ struct ThreadTeam::Impl {
       barrier_generation.fetch_add(1, std::memory_order_release);
       barrier_generation.notify_all();
     } else {
-      wait_while_equal(barrier_generation, generation, spins);
+      wait_for_change(barrier_generation, generation);
     }
   }
 
