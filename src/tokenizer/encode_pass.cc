@@ -23,6 +23,10 @@ Result<bool> walk(OriginView text, const AddedTokenMatcher& tokens, Between betw
 
 }  // namespace
 
+std::unexpected<Error> too_many_tokens(std::size_t max_tokens) {
+  return make_error(ErrorCode::kResourceExhausted, "the text has more than {} tokens", max_tokens);
+}
+
 Result<std::vector<TokenId>> EncodePass::run(const text::OriginText& text) {
   constexpr std::size_t kBytesPerToken = 4;  // of ordinary prose
   ids_.reserve(text.bytes().size() / kBytesPerToken + 8);
@@ -30,10 +34,7 @@ Result<std::vector<TokenId>> EncodePass::run(const text::OriginText& text) {
                                         OriginView(text), tokenizer_.raw_tokens,
                                         [this](OriginView part) { return take_raw(part); },
                                         [this](TokenId id) { return take_token(id); }));
-  if (!fits) {
-    return make_error(ErrorCode::kResourceExhausted, "the text has more than {} tokens",
-                      max_tokens_);
-  }
+  if (!fits) return too_many_tokens(max_tokens_);
   return std::move(ids_);
 }
 

@@ -9,6 +9,9 @@
 
 namespace penstock::tokenizer {
 
+// What a text with more tokens than the caller takes gives.
+[[nodiscard]] std::unexpected<Error> too_many_tokens(std::size_t max_tokens);
+
 class EncodePass final : private WordSink {
  public:
   EncodePass(const Tokenizer::Impl& tokenizer, std::size_t max_tokens)

@@ -55,6 +55,7 @@ Result<std::vector<TokenId>> Tokenizer::encode(const text::OriginText& text,
         ids.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
     if (!has_prefix) ids.insert(ids.begin(), prefix.begin(), prefix.end());
     ids.insert(ids.end(), impl_->suffix.begin(), impl_->suffix.end());
+    if (ids.size() > options.max_tokens) return too_many_tokens(options.max_tokens);
   }
   return ids;
 }

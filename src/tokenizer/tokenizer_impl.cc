@@ -109,12 +109,25 @@ void write_added(DigestWriter& out, std::vector<AddedToken> added) {
   }
 }
 
+// Whether a file lists its added tokens among the pieces, too, does not change the mapping.
+void write_pieces(DigestWriter& out, const Definition& definition, const TokenBytes& pieces) {
+  std::vector<bool> is_added(pieces.size());
+  for (const AddedToken& token : definition.added) {
+    if (token.id < is_added.size()) is_added[token.id] = true;
+  }
+  for (TokenId id = 0; id < pieces.size(); ++id) {
+    if (is_added[id] || pieces[id].empty()) continue;
+    out.number(id);
+    out.text(pieces[id]);
+  }
+  out.number(~std::uint64_t{0});  // no id: the end
+}
+
 std::string digest_of(const Definition& definition, const Tokenizer::Impl& impl) {
   DigestWriter out;
   out.text("penstock tokenizer 1");
   out.number(static_cast<std::uint64_t>(definition.alphabet));
-  out.number(impl.pieces->size());
-  for (TokenId id = 0; id < impl.pieces->size(); ++id) out.text((*impl.pieces)[id]);
+  write_pieces(out, definition, *impl.pieces);
   out.number(definition.merges.size());
   for (const auto& [left, right] : definition.merges) {
     out.text(left);
