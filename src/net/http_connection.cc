@@ -274,6 +274,7 @@ void HttpConnection::on_broken() {
 
 void HttpConnection::end_exchange(bool is_disconnect) {
   stream_entry_.release();
+  probe_.clear();
   if (exchange_timer_) exchange_timer_->clear();
   // Destroyed when we return: that may drop the exchange itself.
   const LoopTask unused_timer = std::exchange(on_exchange_timer_, {});

@@ -50,6 +50,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void abort();
   [[nodiscard]] std::size_t unsent_bytes() const noexcept { return out_.size(); }
   void set_on_disconnect(LoopTask callback) { on_disconnect_ = std::move(callback); }
+  void set_probe(std::string chunk) { probe_ = std::move(chunk); }
   void set_exchange_timer(Duration delay, LoopTask callback);
   void cancel_exchange_timer();
   // The last holder has dropped it.
@@ -77,6 +78,8 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void dispatch();
   void refuse(int status, std::string_view message);
   void discard_input();
+  void on_input_while_answering();
+  void probe_peer();
 
   // Sending.
   void schedule_flush();
@@ -119,6 +122,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   Exchange* exchange_ = nullptr;  // the current one; it tells us before it goes
   LoopTask on_disconnect_;
   LoopTask on_exchange_timer_;
+  std::string probe_;  // of the current exchange's stream
 
   // Gone once closed, so that the connection may be destroyed on any thread.
   std::optional<Socket> socket_;

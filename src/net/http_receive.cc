@@ -7,6 +7,11 @@
 #include "net/http_connection.h"
 
 namespace penstock::net {
+namespace {
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
 
 void HttpConnection::wait_readable() {
   if (std::exchange(waits_readable_, true)) return;
@@ -20,7 +25,7 @@ bool HttpConnection::is_receiving() const noexcept {
 void HttpConnection::on_readable() {
   waits_readable_ = false;
   if (phase_ == Phase::kLingering) return discard_input();
-  // A wait left over from before a refusal: what arrives now is read when it is wanted.
+  if (phase_ == Phase::kAnswering) return on_input_while_answering();
   if (!is_receiving()) return;
   const std::span<char> scratch = loop_.scratch();
   const IoCount got = socket_->read(scratch);
@@ -40,6 +45,26 @@ void HttpConnection::discard_input() {
   const IoCount got = socket_->read(loop_.scratch());
   if (got.bytes > 0 || got.would_block()) return wait_readable();
   close(CloseHow::kOrderly);
+}
+
+// While an answer is due nothing is read, but the end of the stream is worth knowing.
+void HttpConnection::on_input_while_answering() {
+  const IoCount got = socket_->peek();
+  if (got.would_block()) return wait_readable();
+  if (got.error != 0) return close(CloseHow::kReset);
+  if (got.bytes == 0) probe_peer();
+}
+
+// A half-closed client and one that has gone look the same until they are sent something: the
+// second answers with a reset. Before the answer that something is an interim response, which every
+// HTTP/1.1 client must pass over (RFC 9110 section 15.2) and HTTP/1.0 does not know.
+void HttpConnection::probe_peer() {
+  if (answer_ == Answer::kWaiting && !parser_.is_http_1_0()) {
+    out_.append(kContinue);
+    schedule_flush();
+  } else if (answer_ == Answer::kStreaming && !probe_.empty()) {
+    write_chunk(std::exchange(probe_, {}));
+  }
 }
 
 void HttpConnection::take_input(std::string_view bytes) {
@@ -106,7 +131,7 @@ void HttpConnection::headers_received() {
     }
   }
   if (has_body && parser_.expects_continue()) {
-    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+    out_.append(kContinue);
     schedule_flush();
   }
 }
@@ -139,6 +164,7 @@ void HttpConnection::dispatch() {
   } catch (const std::exception& e) {
     BUG("net invariant 3: the handler threw: {}", e.what());
   }
+  if (phase_ == Phase::kAnswering && answer_ != Answer::kComplete) wait_readable();
 }
 
 }  // namespace penstock::net

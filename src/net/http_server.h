@@ -85,6 +85,11 @@ class HttpExchange {
   // the connection, before the answer has been sent in full; soon, if that has happened already. A
   // half-closed connection is not gone.
   virtual void on_disconnect(std::move_only_function<void()> callback) = 0;
+  // A chunk that means nothing to its reader, such as an SSE comment. It is written once if the
+  // client closes its sending side while the stream is quiet: one that has gone altogether answers
+  // it with a reset, so that on_disconnect() need not wait for the next token. Unanswered requests
+  // are probed without it (README.md, "Disconnects"). Optional.
+  virtual void set_probe(std::string chunk) { (void)chunk; }
   // Runs `callback` on the loop after `delay` unless the exchange is over by then; a new timer
   // replaces the old one.
   virtual void set_timer(Duration delay, std::move_only_function<void()> callback) = 0;

@@ -122,6 +122,12 @@ IoCount Socket::read(std::span<char> into) noexcept {
   return n < 0 ? IoCount{0, errno} : IoCount{static_cast<std::size_t>(n), 0};
 }
 
+IoCount Socket::peek() noexcept {
+  char byte = 0;
+  const ssize_t n = ::recv(impl_->descriptor.native_handle(), &byte, 1, MSG_PEEK);
+  return n < 0 ? IoCount{0, errno} : IoCount{static_cast<std::size_t>(n), 0};
+}
+
 IoCount Socket::write(std::span<const iovec> pieces) noexcept {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());

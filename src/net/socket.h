@@ -44,6 +44,8 @@ class Socket final {
 
   // 0 bytes without error is the end of the stream.
   [[nodiscard]] IoCount read(std::span<char> into) noexcept;
+  // As read() of one byte, which stays to be read.
+  [[nodiscard]] IoCount peek() noexcept;
   [[nodiscard]] IoCount write(std::span<const iovec> pieces) noexcept;
 
   void shutdown_write() noexcept;

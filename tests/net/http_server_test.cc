@@ -277,6 +277,7 @@ TEST(HttpServer, answers_a_client_that_has_closed_its_sending_side) {
   RawClient client(server.port());
   client.send(kGet);
   client.stream().shutdown_write();
+  EXPECT_EQ(client.read_answer().status, 100);  // is anybody there?
   EXPECT_EQ(client.read_answer().body, "late");
   EXPECT_TRUE(client.is_closed_by_server());
   EXPECT_FALSE(client.was_reset());
