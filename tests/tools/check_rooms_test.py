@@ -65,10 +65,13 @@ class CheckRooms(unittest.TestCase):
         )
 
     def test_finds_clocks_and_threads_in_a_pure_room(self):
-        for header in ("<thread>", "<chrono>", "<sys/socket.h>", '"base/thread.h"'):
+        for header in ("<thread>", "<mutex>", "<sys/socket.h>", '"base/thread.h"'):
             changes = {"src/kv/pool.h": f"#pragma once\n#include {header}\n"}
             changes["src/base/thread.h"] = "#pragma once\n"
             self.assert_found(changes, f"pure room kv includes {header[1:-1]}")
+
+        clock = {"src/kv/pool.cc": '#include "kv/pool.h"\nauto t = steady_clock::now();\n'}
+        self.assert_found(clock, "src/kv/pool.cc:2: pure room kv uses steady_clock")
 
     def test_finds_a_library_outside_the_rooms_that_own_it(self):
         header = {"src/kv/pool.h": "#pragma once\n#include <boost/asio.hpp>\n"}
