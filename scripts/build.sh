@@ -8,9 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=$1
 shift
 
-# The clock of a source file says nothing about its content, and a precompiled header carries
-# defines that ccache would otherwise refuse to look into.
-export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}
+# A header written a moment ago is as good as an old one: ccache compares contents.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-include_file_mtime,include_file_ctime}
+# Another checkout of the same sources, such as a fresh clone, gets the same objects. Coverage data
+# names its sources by their place, so that preset keeps to itself.
+if [[ $preset != coverage ]]; then
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+fi
 
 # One compiler needs up to 2 GiB with the heaviest headers.
 memory_gib=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
