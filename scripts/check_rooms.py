@@ -21,7 +21,7 @@ IMPURE = re.compile(
     r"^(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token"
     r"|atomic|ctime|random|fstream|iostream|filesystem"
     r"|pthread\.h|unistd\.h|poll\.h|fcntl\.h|sys/.*|netinet/.*|arpa/.*"
-    r"|base/(thread|bounded_queue)\.h)$"
+    r"|base/(thread|mutex|bounded_queue)\.h)$"
 )
 # Durations and calendars are values; asking what time it is, or for entropy, is not.
 IMPURE_CALL = re.compile(r"\b\w+_clock\b|\bstd::(time|rand)\(|\brandom_device\b")

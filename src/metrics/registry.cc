@@ -10,13 +10,13 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <sstream>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace penstock::metrics {
 namespace {
@@ -128,8 +128,8 @@ template class Family<Gauge>;
 template class Family<Histogram>;
 
 struct Registry::Impl {
-  mutable std::mutex mutex;
-  std::map<std::string, std::unique_ptr<internal::Family>> families;  // guarded by mutex
+  Mutex mutex;
+  std::map<std::string, std::unique_ptr<internal::Family>> families GUARDED_BY(mutex);
 
   template <class LibraryFamily>
   internal::Family* find_or_make(const HistogramSpec& spec);
@@ -143,7 +143,7 @@ internal::Family* Registry::Impl::find_or_make(const HistogramSpec& spec) {
   }
   CHECK(std::ranges::is_sorted(spec.bounds, std::less_equal<>()), "bounds of {} must ascend",
         spec.name);
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   std::unique_ptr<internal::Family>& family = families[spec.name];
   if (family == nullptr) {
     family.reset(new internal::Family{
@@ -178,7 +178,7 @@ Family<Histogram> Registry::histograms(const HistogramSpec& spec) {
 std::string Registry::text() const {
   std::vector<prometheus::MetricFamily> collected;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     for (const auto& [name, family] : impl_->families) {
       auto part = std::visit([](const auto& series) { return series.Collect(); }, family->series);
       collected.insert(collected.end(), std::make_move_iterator(part.begin()),
