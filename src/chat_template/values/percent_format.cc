@@ -239,7 +239,7 @@ class PercentFormatter final {
                                   : conversion.plus    ? "+"
                                   : conversion.space   ? " "
                                                        : "";
-    number.sign.insert(0, sign);
+    number.sign = std::string(sign).append(number.sign);
     const auto length = static_cast<std::int64_t>(number.sign.size() + number.digits.size());
     const std::int64_t missing = conversion.width - length;
     const bool zeros = conversion.zero && !conversion.left;
