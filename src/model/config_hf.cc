@@ -238,7 +238,9 @@ Result<RopeConfig> read_rope(const Json& config, std::uint32_t head_dim) {
   rope.dims = head_dim;
   ASSIGN_OR_RETURN(rope.theta, read_real(config, "rope_theta", 10000.0));
   const Json* source = present(config, "rope_scaling");
-  if (source == nullptr) source = present(config, "rope_parameters");
+  if (source == nullptr || *source == Json(Json::Object())) {
+    source = present(config, "rope_parameters");
+  }
   if (source == nullptr) return rope;
   ASSIGN_OR_RETURN(rope.theta, read_real(*source, "rope_theta", rope.theta));
   RETURN_IF_ERROR(read_scaling(*source, config, rope));

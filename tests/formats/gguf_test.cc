@@ -193,6 +193,16 @@ TEST(Gguf, counts_larger_than_the_file_are_refused_before_anything_is_allocated)
   expect_refused(writer.finish(), ErrorCode::kInvalid, "the name of tensor 0");
 }
 
+TEST(Gguf, arrays_are_bounded_all_together) {
+  const std::string half((std::size_t{1} << 24) + 1, '\0');
+  GgufWriter writer;
+  writer.add_raw("first", 9, array_of(0, half.size(), half));
+  EXPECT_TRUE(parse(writer.finish()));
+  writer.add_raw("second", 9, array_of(0, half.size(), half));
+  expect_refused(writer.finish(), ErrorCode::kInvalid,
+                 "'second' brings the arrays of the metadata to 33554434 elements");
+}
+
 TEST(Gguf, tensors_that_cannot_be_are_refused_by_name) {
   const auto refuses = [](std::uint32_t type, const std::vector<std::uint64_t>& shape,
                           std::uint64_t offset, ErrorCode code, std::string_view text) {

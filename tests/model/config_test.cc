@@ -140,6 +140,16 @@ TEST(HfConfig, rope_scalings_that_are_not_built_are_refused_by_name) {
   expect_refused(with("rope_scaling", "linear"), ErrorCode::kInvalid, "rope_scaling");
 }
 
+TEST(HfConfig, an_empty_old_style_scaling_does_not_hide_the_new_style) {
+  Json::Object config = base();
+  config.set("rope_scaling", Json::Object());
+  config.set("rope_parameters", json(R"({"rope_type":"linear","factor":2,"rope_theta":5000})"));
+  const auto parsed = config_from_hf(Json(config));
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(parsed->rope.scaling, RopeScaling::kLinear);
+  EXPECT_EQ(parsed->rope.theta, 5000.0);
+}
+
 TEST(HfConfig, values_outside_sane_limits_are_refused_by_name) {
   const auto refuses = [](std::string name, Json value, std::string_view text) {
     expect_refused(with(std::move(name), std::move(value)), ErrorCode::kInvalid, text);
