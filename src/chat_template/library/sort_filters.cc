@@ -78,7 +78,8 @@ Result<Value> sort(Runtime& runtime, const Value& self, const Args& args) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       ASSIGN_OR_RETURN(parts[i], keys[i].of(runtime, item));
     }
-    items.push_back({parts.size() == 1 ? parts[0] : new_list(runtime.heap(), parts), item});
+    // As lists, even of one: equal keys need no order then.
+    items.push_back({new_list(runtime.heap(), parts), item});
   }
   return finish_sorted(runtime, items, is_set(bound[0]));
 }

@@ -100,11 +100,11 @@ Result<Value> pad_method(Runtime& runtime, const Value& self, const Args& args) 
   const Str* with = borrow_str(runtime.heap(), " ", Origin::kData);
   if (!bound[1].is_missing()) {
     ASSIGN_OR_RETURN(with, need_str(bound[1]));
-    if (with->length() != 1) {
-      return fail("The fill character must be exactly one character long");
-    }
     if (text.is_markup) {
       ASSIGN_OR_RETURN(with, escape_html(runtime, *with));
+    }
+    if (with->length() != 1) {
+      return fail("The fill character must be exactly one character long");
     }
   }
   const std::int64_t missing = width - text.length();

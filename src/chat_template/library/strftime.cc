@@ -62,7 +62,7 @@ bool is_leap(std::int64_t year) noexcept {
 
 IsoWeek iso_week(const CivilTime& time) {
   const int iso_day = time.weekday == 0 ? 7 : time.weekday;
-  IsoWeek result{time.year, (time.year_day - iso_day + 10) / 7};
+  IsoWeek result{time.year, (time.year_day + 1 - iso_day + 10) / 7};
   const auto weeks_in = [&time](std::int64_t year, std::int64_t day_of_january_1) {
     (void)time;
     return day_of_january_1 == 4 || (day_of_january_1 == 3 && is_leap(year)) ? 53 : 52;

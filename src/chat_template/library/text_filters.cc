@@ -113,8 +113,6 @@ Result<Value> indent(Runtime& runtime, const Value& self, const Args& args) {
 Result<Value> truncate(Runtime& runtime, const Value& self, const Args& args) {
   ASSIGN_OR_RETURN(const auto bound,
                    bind<4>("truncate", args, {"length", "killwords", "end", "leeway"}));
-  if (!self.is_str()) return fail("truncate needs a string, got '{}'", type_name(self));
-  const Str& text = self.str();
   ASSIGN_OR_RETURN(const std::int64_t length, int_or(runtime, bound[0], 255));
   const Str* end = borrow_str(runtime.heap(), "...", Origin::kData);
   if (!bound[2].is_missing()) {
@@ -127,8 +125,12 @@ Result<Value> truncate(Runtime& runtime, const Value& self, const Args& args) {
   const std::int64_t end_length = end->length();
   if (length < end_length) return fail("truncate: expected length >= {}", end_length);
   if (leeway < 0) return fail("truncate: expected leeway >= 0");
+  const std::optional<std::int64_t> size = length_of(self);
+  if (!size) return fail_no_length(self);
+  if (*size - leeway <= length) return self;
+  if (!self.is_str()) return fail("truncate needs a string, got '{}'", type_name(self));
+  const Str& text = self.str();
   RETURN_IF_ERROR(runtime.charge_bytes(text.size));
-  if (static_cast<std::int64_t>(text.length()) - leeway <= length) return self;
   std::uint32_t cut = text.offset_of(static_cast<std::uint64_t>(length - end_length));
   if (!truthy(bound[1])) {
     const std::size_t space = text.view().substr(0, cut).rfind(' ');

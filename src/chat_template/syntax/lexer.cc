@@ -158,6 +158,7 @@ class Lexer final {
       line_starting_ = source_[closing.end - 1] == '\n';
       return {};
     }
+    if (at_ == source_.size()) return {};
     return syntax_error(line_, "missing end of the raw block ({{% endraw %}})");
   }
 
@@ -169,6 +170,7 @@ class Lexer final {
       line_starting_ = source_[closed - 1] == '\n';
       return {};
     }
+    if (at_ == source_.size()) return {};
     return syntax_error(opened_at_, "missing end of the comment (#}})");
   }
 

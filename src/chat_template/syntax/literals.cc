@@ -205,7 +205,7 @@ Result<Number> scan_integer(std::string_view text, std::uint32_t line) {
       // Only zeros may follow a leading zero; other digits begin a token of their own.
       std::string zeros;
       scanner.digits(1, zeros);
-      digits = "0";
+      digits = std::string(1, '0');
     } else if (!scanner.digits(10, digits)) {
       return Number{};
     }

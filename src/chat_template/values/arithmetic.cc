@@ -71,7 +71,11 @@ Result<Value> ints(BinaryOp op, std::int64_t a, std::int64_t b) {
       break;
   }
   if (b == 0) return fail("division by zero");
-  if (op == BinaryOp::kDiv) return Value::real(static_cast<double>(a) / static_cast<double>(b));
+  if (op == BinaryOp::kDiv) {
+    // The wide type holds both exactly.
+    return Value::real(
+        static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)));
+  }
   if (b == -1) {  // the one quotient that may overflow
     if (op == BinaryOp::kMod) return Value::integer(0);
     if (__builtin_sub_overflow(std::int64_t{0}, a, &result)) return overflow(op);
@@ -199,7 +203,6 @@ Result<Value> binary(Runtime& runtime, BinaryOp op, const Value& a, const Value&
     return floats(op, as_double(a), as_double(b));
   }
   if (op == BinaryOp::kMod && a.is_str()) {
-    if (b.is_undefined()) return fail_undefined(runtime, b);
     return percent_format(runtime, a.str(), b);
   }
   if (a.is_undefined()) return fail_undefined(runtime, a);
