@@ -98,6 +98,7 @@ class Gemm {
                   totals};
       for (int p = 0; p < Panels; ++p) {
         const std::byte* bytes = weights.panels + (panel + static_cast<unsigned>(p)) * panel_bytes;
+        prefetch(weights, bytes + Panels * panel_bytes, k, count);
         chunk.tiles[p] = fill_tile(weights, bytes, k, count, tiles[p]);
       }
       multiply_rows<Panels>(chunk, rows);
@@ -106,6 +107,18 @@ class Gemm {
       write_outputs(args, panel + static_cast<unsigned>(p), row, rows,
                     totals + p * static_cast<int>(kPanelOutputs), Panels);
     }
+  }
+
+  // Panels are short runs, often less than two pages, at which the processor's own prefetching
+  // keeps starting anew. Asks for the codes that are wanted when the next panels come to the same
+  // k.
+  [[gnu::always_inline]] static inline void prefetch(const PackedMatrix& weights,
+                                                     const std::byte* panel, std::uint32_t first,
+                                                     std::uint32_t count) {
+    const PanelBlock layout = panel_block(weights.type);
+    const std::byte* codes = panel + std::size_t{first} / layout.values * layout.code_bytes;
+    const std::size_t size = std::size_t{count} / layout.values * layout.code_bytes;
+    for (std::size_t i = 0; i < size; i += 64) __builtin_prefetch(codes + i, 0, 2);
   }
 
   // Weights that are bf16 already are multiplied where they are.

@@ -1,0 +1,83 @@
+#include "kernels/cuda/argmax.h"
+
+namespace penstock::kernels::cuda {
+namespace {
+
+constexpr int kNumThreads = 256;
+constexpr int kUnroll = 4;
+constexpr std::uint32_t kNanRank = 0xFFFFFFFFU;  // above the rank of +infinity, 0xFF800000
+
+// Rank of the value in the high half, the complement of the id in the low one.
+__device__ __forceinline__ std::uint64_t make_key(float logit, std::uint32_t token_id) {
+  std::uint32_t bits = __float_as_uint(logit);
+  if (bits == 0x80000000U) bits = 0;
+  std::uint32_t rank = (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
+  if (isnan(logit)) rank = kNanRank;
+  return (static_cast<std::uint64_t>(rank) << 32) | ~token_id;
+}
+
+__device__ __forceinline__ std::uint64_t larger(std::uint64_t a, std::uint64_t b) {
+  return a > b ? a : b;
+}
+
+__device__ __forceinline__ std::uint64_t largest_of_warp(std::uint64_t key) {
+  for (int distance = 16; distance > 0; distance /= 2) {
+    key = larger(key, __shfl_xor_sync(0xFFFFFFFFU, key, distance));
+  }
+  return key;
+}
+
+__global__ void __launch_bounds__(kNumThreads) argmax_split_kernel(ArgmaxArgs args) {
+  const std::size_t row = blockIdx.y;
+  const float* logits = args.logits + (row * args.vocab_size);
+  const int vocab = args.vocab_size;
+  const int stride = kArgmaxSplits * kNumThreads;
+  std::uint64_t best = 0;
+  for (int base = static_cast<int>(blockIdx.x * kNumThreads + threadIdx.x); base < vocab;
+       base += kUnroll * stride) {
+    float values[kUnroll];
+#pragma unroll
+    for (int i = 0; i < kUnroll; ++i) {
+      const long long id = base + (static_cast<long long>(i) * stride);
+      values[i] = id < vocab ? logits[id] : -INFINITY;
+    }
+#pragma unroll
+    for (int i = 0; i < kUnroll; ++i) {
+      const long long id = base + (static_cast<long long>(i) * stride);
+      if (id < vocab) best = larger(best, make_key(values[i], static_cast<std::uint32_t>(id)));
+    }
+  }
+  __shared__ std::uint64_t partial[kNumThreads / 32];
+  best = largest_of_warp(best);
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = best;
+  __syncthreads();
+  if (threadIdx.x >= 32) return;
+  best = largest_of_warp(threadIdx.x < kNumThreads / 32 ? partial[threadIdx.x] : 0);
+  if (threadIdx.x == 0) args.workspace[(row * kArgmaxSplits) + blockIdx.x] = best;
+}
+
+static_assert(kArgmaxSplits == 32, "one warp reads the splits of a row");
+
+__global__ void __launch_bounds__(32) argmax_merge_kernel(ArgmaxArgs args) {
+  const std::size_t row = blockIdx.x;
+  const std::uint64_t best = largest_of_warp(args.workspace[(row * kArgmaxSplits) + threadIdx.x]);
+  if (threadIdx.x != 0) return;
+  args.token_ids[row] = ~static_cast<std::uint32_t>(best);
+  args.nan_flags[row] = (best >> 32) == kNanRank ? 1U : 0U;
+}
+
+}  // namespace
+
+cudaError_t launch_argmax(const ArgmaxArgs& args, cudaStream_t stream) {
+  if (args.num_rows < 1 || args.num_rows > 65535 || args.vocab_size < 1 ||
+      args.vocab_size > (1 << 30)) {
+    return cudaErrorInvalidValue;
+  }
+  const dim3 grid(kArgmaxSplits, static_cast<unsigned>(args.num_rows));
+  argmax_split_kernel<<<grid, kNumThreads, 0, stream>>>(args);
+  if (const cudaError_t code = cudaGetLastError(); code != cudaSuccess) return code;
+  argmax_merge_kernel<<<args.num_rows, 32, 0, stream>>>(args);
+  return cudaGetLastError();
+}
+
+}  // namespace penstock::kernels::cuda
