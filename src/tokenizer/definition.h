@@ -55,7 +55,11 @@ struct MetaspaceRule {
   Prepend prepend = Prepend::kAlways;
   bool split = true;
 };
-using PreTokenizerRule = std::variant<SplitRule, DigitsRule, PrefixSpaceRule, MetaspaceRule>;
+// Cuts before each U+2581 that follows another character: where no token reaches across, that
+// changes no result and keeps words short.
+struct MetaspaceBoundaryRule {};
+using PreTokenizerRule =
+    std::variant<SplitRule, DigitsRule, PrefixSpaceRule, MetaspaceRule, MetaspaceBoundaryRule>;
 
 struct NfcRule {};
 struct PrependRule {

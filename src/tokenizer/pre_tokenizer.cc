@@ -142,6 +142,7 @@ std::string describe(const PreTokenizerRule& rule) {
                  return std::string(digits.individual ? "digits individual" : "digits runs");
                },
                [](const PrefixSpaceRule&) { return std::string("prefix_space"); },
+               [](const MetaspaceBoundaryRule&) { return std::string("metaspace_boundary"); },
                [](const MetaspaceRule& metaspace) {
                  return format("metaspace prepend={} split={}", static_cast<int>(metaspace.prepend),
                                metaspace.split);
@@ -225,6 +226,18 @@ struct PreTokenizer::Run {
         pieces_of(find_literal(text, kMetaspace, false), SplitBehavior::kMergedWithNext));
   }
 
+  bool apply(const MetaspaceBoundaryRule&, std::size_t next, std::string_view piece) {
+    std::size_t begin = 0;
+    std::size_t at = 0;
+    while (at < piece.size()) {
+      while (piece.substr(at).starts_with(kMetaspace)) at += kMetaspace.size();
+      at = std::min(piece.find(kMetaspace, at), piece.size());
+      if (!cut(next, piece.substr(begin, at - begin))) return false;
+      begin = at;
+    }
+    return true;
+  }
+
   bool cut_all(std::size_t next, std::string_view piece, std::span<const ByteRange> ranges) {
     return std::ranges::all_of(ranges, [&](ByteRange range) {
       return cut(next, piece.substr(range.begin, range.end - range.begin));
@@ -245,6 +258,7 @@ Result<PreTokenizer::Step> PreTokenizer::step_for(const PreTokenizerRule& rule) 
   if (const auto* digits = std::get_if<DigitsRule>(&rule)) return *digits;
   if (const auto* prefix = std::get_if<PrefixSpaceRule>(&rule)) return *prefix;
   if (const auto* metaspace = std::get_if<MetaspaceRule>(&rule)) return *metaspace;
+  if (const auto* boundary = std::get_if<MetaspaceBoundaryRule>(&rule)) return *boundary;
   const auto& split = std::get<SplitRule>(rule);
   if (split.pattern.empty()) {
     return make_error(ErrorCode::kInvalid, "a Split pre-tokenizer has an empty pattern");

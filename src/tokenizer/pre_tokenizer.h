@@ -51,8 +51,8 @@ class PreTokenizer final {
     SplitBehavior behavior;
     bool invert;
   };
-  using Step =
-      std::variant<ScanStep, LiteralStep, RegexStep, DigitsRule, PrefixSpaceRule, MetaspaceRule>;
+  using Step = std::variant<ScanStep, LiteralStep, RegexStep, DigitsRule, PrefixSpaceRule,
+                            MetaspaceRule, MetaspaceBoundaryRule>;
   struct Run;
 
   PreTokenizer() = default;

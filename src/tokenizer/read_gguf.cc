@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 
 #include "formats/gguf.h"
+#include "tokenizer/plain_alphabet.h"
 #include "tokenizer/read_definition.h"
+#include "tokenizer/score_merges.h"
 
 namespace penstock::tokenizer {
 namespace {
@@ -150,13 +153,45 @@ Result<Definition> read_byte_level(const GgufFile& file) {
   return out;
 }
 
+Result<std::vector<double>> read_scores(const GgufFile& file, std::size_t count) {
+  constexpr std::string_view kKey = "tokenizer.ggml.scores";
+  const formats::GgufValue* value = file.find(kKey);
+  const auto* scores = value == nullptr ? nullptr : std::get_if<std::vector<double>>(value);
+  if (scores == nullptr || scores->size() != count ||
+      std::ranges::any_of(*scores, [](double score) { return std::isnan(score); })) {
+    return make_error(ErrorCode::kInvalid, "{} is not an array of {} numbers", kKey, count);
+  }
+  return *scores;
+}
+
+// Sentencepiece's BPE with byte fallback, as Llama 2 has it.
+Result<Definition> read_sentencepiece(const GgufFile& file) {
+  Definition out;
+  out.alphabet = Alphabet::kPlain;
+  RETURN_IF_ERROR(read_tokens(file, out));
+  ASSIGN_OR_RETURN(const std::vector<double> scores, read_scores(file, out.pieces.size()));
+  ASSIGN_OR_RETURN(out.merges, merges_from_scores(out.pieces, scores));
+  ASSIGN_OR_RETURN(const bool adds_space,
+                   value_or(file.get_bool("tokenizer.ggml.add_space_prefix"), true));
+  if (adds_space) out.normalizer.emplace_back(PrependRule{std::string(kMetaspace)});
+  out.normalizer.emplace_back(ReplaceRule{" ", std::string(kMetaspace)});
+  out.strip_leading_spaces = adds_space ? 1 : 0;
+  RETURN_IF_ERROR(read_special_tokens(file, true, out));
+  out.unk = out.special.unk;
+  out.fuse_unk = true;
+  return out;
+}
+
 }  // namespace
 
 Result<Definition> read_definition(const GgufFile& file) {
   ASSIGN_OR_RETURN(const std::string_view model, file.get_string("tokenizer.ggml.model"));
   if (model == "gpt2") return read_byte_level(file);
+  if (model == "llama") return read_sentencepiece(file);
   return make_error(ErrorCode::kUnsupported,
-                    "tokenizer.ggml.model is '{}'; 'gpt2' (byte-level BPE) is supported", model);
+                    "tokenizer.ggml.model is '{}'; 'gpt2' (byte-level BPE) and 'llama' "
+                    "(sentencepiece BPE) are supported",
+                    model);
 }
 
 }  // namespace penstock::tokenizer

@@ -76,6 +76,23 @@ Status check_added(const Definition& definition) {
   return {};
 }
 
+// Whether no token, and no run of unknown characters, reaches from a character to a U+2581 behind
+// it.
+bool words_end_at_spaces(const Definition& definition) {
+  const auto crosses = [](const auto& merge) {
+    return merge.second.starts_with(kMetaspace) && !merge.first.ends_with(kMetaspace);
+  };
+  return definition.alphabet == Alphabet::kPlain && !definition.ignore_merges &&
+         std::ranges::find(definition.pieces, kMetaspace) != definition.pieces.end() &&
+         std::ranges::none_of(definition.merges, crosses);
+}
+
+Result<PreTokenizer> pre_tokenizer_of(const Definition& definition) {
+  std::vector<PreTokenizerRule> rules = definition.pre_tokenizer;
+  if (words_end_at_spaces(definition)) rules.emplace_back(MetaspaceBoundaryRule{});
+  return PreTokenizer::create(rules);
+}
+
 // SHA-256 over fields that say where they end.
 class DigestWriter final {
  public:
@@ -196,7 +213,7 @@ Result<std::unique_ptr<Tokenizer::Impl>> Tokenizer::Impl::create(const Definitio
   auto pieces = std::make_unique<const TokenBytes>(model_bytes(definition));
   auto index = std::make_unique<const TokenIndex>(index_of(*pieces));
   ASSIGN_OR_RETURN(Bpe bpe, Bpe::create(definition, *pieces, *index));
-  ASSIGN_OR_RETURN(PreTokenizer pre_tokenizer, PreTokenizer::create(definition.pre_tokenizer));
+  ASSIGN_OR_RETURN(PreTokenizer pre_tokenizer, pre_tokenizer_of(definition));
   return std::make_unique<Impl>(std::move(pieces), std::move(index), std::move(bpe),
                                 std::move(pre_tokenizer), definition);
 }

@@ -9,6 +9,8 @@
   with the pre-tokenizers of those models; `other` has a pattern that Penstock runs through PCRE2
   and added tokens with every flag.
 - spiece.json and .golden: byte fallback and U+2581, as Llama 2 and Gemma have it.
+- scores.json and .golden: the same with the merges that follow from scores, as in a GGUF file of
+  model "llama"; piece N has the score -N.
 - unicode.golden: the classes \\p{L}, \\p{N}, \\s and \\p{M} of the reference, as ranges.
 
 Format of a golden (all integers LEB128): count, then for each string
@@ -212,6 +214,23 @@ def spiece():
     return Tokenizer.from_str(json.dumps(spec)), ["<s>", "</s>", "<unk>", "\u2581", "<0x0A>"]
 
 
+def scores():
+    tokenizer, names = spiece()
+    spec = json.loads(tokenizer.to_str())
+    # More pieces that overlap: halves of equal scores are told apart by their lengths.
+    vocab = spec["model"]["vocab"]
+    for piece in ["hehe", "heh", "ehe", "\u2581\u2581", "\u2581\u2581\u2581", "ab", "bc", "abc"]:
+        vocab.setdefault(piece, len(vocab))
+    candidates = []
+    for piece, id in vocab.items():
+        for at in range(1, len(piece)):
+            left, right = piece[:at], piece[at:]
+            if left in vocab and right in vocab:
+                candidates.append((id, -len(left), -len(right), vocab[left], vocab[right], left, right))
+    spec["model"]["merges"] = [[left, right] for *_, left, right in sorted(candidates)]
+    return Tokenizer.from_str(json.dumps(spec)), names
+
+
 def number(value):
     out = bytearray()
     while value >= 0x80:
@@ -338,7 +357,8 @@ def main():
     specials = [t.content for t in model.get_added_tokens_decoder().values()]
     write("smollm2", model, specials, seed=1, count=24000, num_long=240)
     for seed, (name, make) in enumerate(
-        [("llama3", llama3), ("qwen2", qwen2), ("gpt2", gpt2), ("other", other), ("spiece", spiece)], 2
+        [("llama3", llama3), ("qwen2", qwen2), ("gpt2", gpt2), ("other", other), ("spiece", spiece),
+         ("scores", scores)], 2
     ):
         tokenizer, names = make()
         write_json(name, tokenizer)

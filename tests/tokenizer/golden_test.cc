@@ -69,7 +69,8 @@ TEST_P(Golden, decodes_whole_and_streamed_as_the_reference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Vocabularies, Golden,
-                         testing::Values("smollm2", "llama3", "qwen2", "gpt2", "other", "spiece"),
+                         testing::Values("smollm2", "llama3", "qwen2", "gpt2", "other", "spiece",
+                                         "scores"),
                          [](const auto& each) { return std::string(each.param); });
 
 }  // namespace

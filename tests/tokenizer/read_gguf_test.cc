@@ -4,6 +4,7 @@
 
 #include "formats/gguf.h"
 #include "tests/formats/gguf_writer.h"
+#include "tests/tokenizer/golden_reader.h"
 #include "tests/tokenizer/tiny_tokenizer.h"
 
 namespace penstock::tokenizer {
@@ -183,6 +184,76 @@ TEST(ReadGgufFuzz, bytes_changed_or_cut_anywhere_give_an_error_or_a_tokenizer) {
     ASSERT_TRUE(ids);
     (void)loaded->decode(*ids, false);
   }
+}
+
+// scores.json as a GGUF file of sentencepiece: piece N has the score -N, and there are no merges.
+GgufWriter sentencepiece_writer() {
+  const text::Json json = text::parse_json(read_data("scores.json")).value();
+  std::vector<std::string> tokens;
+  for (const auto& [piece, id] : json.find("model")->find("vocab")->as_object()) {
+    tokens.resize(std::max<std::size_t>(tokens.size(), static_cast<std::size_t>(id.as_int()) + 1));
+    tokens[static_cast<std::size_t>(id.as_int())] = piece;
+  }
+  std::vector<std::int32_t> types(tokens.size(), kNormal);
+  types[0] = 2;
+  types[1] = types[2] = kControl;
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", "llama");
+  writer.add_strings("tokenizer.ggml.tokens", tokens);
+  std::string scores;
+  GgufWriter::put<std::uint32_t>(scores, 6);
+  GgufWriter::put<std::uint64_t>(scores, tokens.size());
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    GgufWriter::put(scores, -static_cast<float>(id));
+  }
+  writer.add_raw("tokenizer.ggml.scores", 9, scores);
+  std::string type_bytes;
+  GgufWriter::put<std::uint32_t>(type_bytes, 5);
+  GgufWriter::put<std::uint64_t>(type_bytes, types.size());
+  for (const std::int32_t type : types) GgufWriter::put(type_bytes, type);
+  writer.add_raw("tokenizer.ggml.token_type", 9, type_bytes);
+  writer.add_u32("tokenizer.ggml.bos_token_id", 1);
+  writer.add_u32("tokenizer.ggml.eos_token_id", 2);
+  writer.add_u32("tokenizer.ggml.unknown_token_id", 0);
+  return writer;
+}
+
+TEST(ReadGguf, sentencepiece_scores_give_the_same_tokenizer_as_merges_in_json) {
+  const Tokenizer tokenizer = load(sentencepiece_writer().finish()).value();
+  const Tokenizer from_json = Tokenizer::from_json(read_data("scores.json"), "").value();
+  EXPECT_EQ(tokenizer.digest(), from_json.digest());
+  for (const GoldenCase& each : read_golden("scores.golden")) {
+    ASSERT_EQ(tokenizer.encode(OriginText(each.text, Origin::kTrusted)).value(), each.ids);
+    ASSERT_EQ(tokenizer.decode(each.ids, false), each.decoded);
+  }
+}
+
+TEST(ReadGguf, sentencepiece_files_say_whether_a_space_comes_first) {
+  GgufWriter writer = sentencepiece_writer();
+  EXPECT_EQ(load(writer.finish()).value().strip_leading_spaces(), 1U);
+  writer.add_bool("tokenizer.ggml.add_space_prefix", false);
+  const Tokenizer tokenizer = load(writer.finish()).value();
+  EXPECT_EQ(tokenizer.strip_leading_spaces(), 0U);
+  const auto ids = tokenizer.encode(OriginText("is is", Origin::kData)).value();
+  EXPECT_EQ(tokenizer.token_bytes(ids.front()).front(), 'i');
+  EXPECT_EQ(tokenizer.decode(ids, false), "is is");
+}
+
+TEST(ReadGguf, sentencepiece_without_sound_scores_is_refused) {
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", "llama");
+  writer.add_strings("tokenizer.ggml.tokens", {"a", "b"});
+  EXPECT_EQ(load(writer.finish()).error().message(),
+            "tokenizer.ggml.scores is not an array of 2 numbers");
+  GgufWriter long_piece;
+  long_piece.add_string("tokenizer.ggml.model", "llama");
+  long_piece.add_strings("tokenizer.ggml.tokens", {std::string(2000, 'a')});
+  std::string scores;
+  GgufWriter::put<std::uint32_t>(scores, 6);
+  GgufWriter::put<std::uint64_t>(scores, 1);
+  GgufWriter::put(scores, 0.0F);
+  long_piece.add_raw("tokenizer.ggml.scores", 9, scores);
+  EXPECT_EQ(load(long_piece.finish()).error().code(), ErrorCode::kUnsupported);
 }
 
 }  // namespace
