@@ -1,8 +1,10 @@
 #include "frontend/generation.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
+#include "base/log.h"
 #include "frontend/error_response.h"
 #include "frontend/submission.h"
 #include "frontend/worker_errors.h"
@@ -36,7 +38,7 @@ void Generation::start() {
   TokenizerPool::Job job = [self = shared_from_this(),
                             body = std::move(exchange_->request().body)]() mutable {
     if (self->is_abandoned_.load(std::memory_order_acquire)) return;
-    auto prepared = self->services_.preparer.prepare(self->api_, body);
+    auto prepared = self->prepare(body);
     body = {};
     self->exchange_->post([self, prepared = std::move(prepared)]() mutable {
       self->on_prepared(std::move(prepared));
@@ -48,6 +50,16 @@ void Generation::start() {
                       "{} requests wait to be tokenized; try again later",
                       services_.options.tokenize_queue)
            .error());
+}
+
+// Memory that a huge body cannot get, or a bug in what reads it, is this request's failure alone.
+openai::ApiResult<Prepared> Generation::prepare(std::string_view body) const {
+  try {
+    return services_.preparer.prepare(api_, body);
+  } catch (const std::exception& e) {
+    log_error("request {}: preparing it failed: {}", context_.request_id, e.what());
+    return std::unexpected(internal_error(context_.request_id));
+  }
 }
 
 void Generation::on_prepared(openai::ApiResult<Prepared> prepared) {
@@ -163,12 +175,14 @@ void Generation::on_disconnect() {
   end_answer();
 }
 
+bool Generation::keeps_alive() const noexcept {
+  return prepared_ && prepared_->request.output.stream &&
+         services_.options.sse_keepalive > Duration::zero();
+}
+
 void Generation::arm_timer() {
   MonotonicTime next = context_.deadline;
-  const Duration keepalive = services_.options.sse_keepalive;
-  const bool keeps_alive =
-      prepared_ && prepared_->request.output.stream && keepalive > Duration::zero();
-  if (keeps_alive) next = std::min(next, last_sent_ + keepalive);
+  if (keeps_alive()) next = std::min(next, last_sent_ + services_.options.sse_keepalive);
   exchange_->set_timer(std::max(next - services_.clock.now(), Duration::zero()),
                        weakly(&Generation::on_timer));
 }
@@ -179,7 +193,7 @@ void Generation::on_timer() {
   if (phase_ == Phase::kEnded) return;
   const MonotonicTime now = services_.clock.now();
   if (now >= context_.deadline) return on_deadline();
-  if (prepared_ && now - last_sent_ >= services_.options.sse_keepalive) {
+  if (keeps_alive() && now - last_sent_ >= services_.options.sse_keepalive) {
     answer_->keep_alive();
     last_sent_ = now;
   }

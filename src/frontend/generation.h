@@ -63,11 +63,14 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
  private:
   enum class Phase : std::uint8_t { kPreparing, kWaiting, kAnswering, kEnded };
 
+  // On a tokenizer thread.
+  [[nodiscard]] openai::ApiResult<Prepared> prepare(std::string_view body) const;
   void on_prepared(openai::ApiResult<Prepared> prepared);
   void on_disconnect();
   void on_timer();
   void on_deadline();
   void arm_timer();
+  [[nodiscard]] bool keeps_alive() const noexcept;
 
   void make_choices();
   void submit();

@@ -71,12 +71,17 @@ rpc::Sampling resolve_sampling(const openai::SamplingWish& wish,
     return wished ? *wished : card.value_or(fallback);
   };
   rpc::Sampling sampling;
-  sampling.temperature = static_cast<float>(pick(wish.temperature, defaults.temperature, 1.0));
-  sampling.top_p = static_cast<float>(pick(wish.top_p, defaults.top_p, 1.0));
+  // Below this no token but the likeliest has any chance, and a logit divided by it would overflow.
+  constexpr double kLeastTemperature = 1e-5;
+  constexpr double kLeastFactor = 1e-30;  // as far as a float can go and leave logits finite
+  const double temperature = pick(wish.temperature, defaults.temperature, 1.0);
+  sampling.temperature = temperature < kLeastTemperature ? 0.0F : static_cast<float>(temperature);
+  sampling.top_p =
+      static_cast<float>(std::max(pick(wish.top_p, defaults.top_p, 1.0), kLeastFactor));
   const std::int64_t top_k = pick(wish.top_k, defaults.top_k, std::int64_t{0});
   sampling.top_k = static_cast<std::int32_t>(std::clamp<std::int64_t>(top_k, 0, INT32_MAX));
-  sampling.repetition_penalty =
-      static_cast<float>(pick(wish.repetition_penalty, defaults.repetition_penalty, 1.0));
+  sampling.repetition_penalty = static_cast<float>(
+      std::max(pick(wish.repetition_penalty, defaults.repetition_penalty, 1.0), kLeastFactor));
   sampling.min_p = static_cast<float>(wish.min_p);
   sampling.presence_penalty = static_cast<float>(wish.presence_penalty);
   sampling.frequency_penalty = static_cast<float>(wish.frequency_penalty);

@@ -117,7 +117,8 @@ ApiResult<RenderedPrompt> render_chat(const openai::ChatRequest& request,
   auto rendered = chat_template.render(input);
   if (!rendered) {
     return make_api_error(ApiErrorCode::kInvalidValue, "messages",
-                          "the chat template refused the messages: {}", rendered.error().message());
+                          "the chat template refused the messages: {}",
+                          openai::clipped(rendered.error().message(), 1024));
   }
   prompt.text = std::move(*rendered);
   if (request.continue_final_message) {

@@ -101,10 +101,9 @@ std::string error_body(const ApiError& error) {
   return out;
 }
 
-std::string clipped(std::string_view value) {
-  constexpr std::size_t kMaxBytes = 64;
-  if (value.size() <= kMaxBytes) return std::string(value);
-  std::string_view head = value.substr(0, kMaxBytes);
+std::string clipped(std::string_view value, std::size_t max_bytes) {
+  if (value.size() <= max_bytes) return std::string(value);
+  std::string_view head = value.substr(0, max_bytes);
   head.remove_suffix(text::incomplete_utf8_tail(head));
   return std::string(head) + "...";
 }

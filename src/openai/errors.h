@@ -90,8 +90,8 @@ template <class... Args>
 void append_error_body(std::string& out, const ApiError& error);
 [[nodiscard]] std::string error_body(const ApiError& error);
 
-// A client's value for use in a message: at most 64 bytes of it, whole characters.
-[[nodiscard]] std::string clipped(std::string_view value);
+// Foreign text for use in a message: at most `max_bytes` of it, whole characters.
+[[nodiscard]] std::string clipped(std::string_view value, std::size_t max_bytes = 64);
 
 }  // namespace penstock::openai
 

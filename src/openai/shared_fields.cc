@@ -45,7 +45,8 @@ ApiResult<std::vector<std::pair<TokenId, float>>> parse_logit_bias(const Json::O
   for (const auto& [name, value] : map->as_object()) {
     TokenId id = 0;
     const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), id);
-    if (code != std::errc{} || end != name.data() + name.size()) {
+    const bool is_canonical = name == "0" || !name.starts_with('0');
+    if (code != std::errc{} || end != name.data() + name.size() || !is_canonical) {
       return make_api_error(ApiErrorCode::kInvalidValue, "logit_bias",
                             "logit_bias has the key '{}'; keys are token ids", clipped(name));
     }
