@@ -5,11 +5,13 @@
 // any token past it.
 //
 // Arithmetic (the numerics contract), f32 with fused multiply-add:
-//   tile     32 positions. score = (q . k, d ascending) * scale * log2(e); the tile's own maximum is
-//            folded into the running one, p = exp2(score - running maximum), sum of p by a butterfly
-//            over the 32 lanes, o_tile[d] = sum of p * v, positions ascending.
-//   segment  256 positions from position 0: tiles ascending, o = o * exp2(old - new maximum) + o_tile.
-//   row      segments ascending, both sides scaled to the larger maximum; out = bf16(o / sum).
+//   tile     32 positions. score = (q . k, d ascending) * scale * log2(e); the tile's own maximum
+//   is
+//            folded into the running one, p = exp2(score - running maximum), sum of p by a
+//            butterfly over the 32 lanes, o_tile[d] = sum of p * v, positions ascending.
+//   segment  256 positions from position 0: tiles ascending, o = o * exp2(old - new maximum) +
+//   o_tile. row      segments ascending, both sides scaled to the larger maximum; out = bf16(o /
+//   sum).
 // Number of rows, splits and the pool's blocks change no bit of it.
 //
 // All pointers are device memory, 16-byte aligned. Launches two kernels on `stream`, does not wait.
@@ -60,7 +62,8 @@ struct PagedAttentionArgs {
          static_cast<std::size_t>(args.kv.head_dim + 2);
 }
 
-// Raises the kernels' shared memory limit on the current device: once per device, before any launch.
+// Raises the kernels' shared memory limit on the current device: once per device, before any
+// launch.
 [[nodiscard]] cudaError_t prepare_paged_attention();
 
 // cudaErrorInvalidValue when a shape is outside the limits above.

@@ -4,8 +4,8 @@
 // stream needs no barrier and runs on across tile borders while the block adds its slices.
 //
 // Fragments without shuffles: a dot product does not care how k is numbered as long as both sides
-// agree. Of a 32-wide chunk, lane (g = lane / 4, t = lane % 4) takes k = 8t .. 8t + 7 of weight rows
-// g and g + 8 and of x row g: one 16-byte load each. Values 0..3 of it stand where the first
+// agree. Of a 32-wide chunk, lane (g = lane / 4, t = lane % 4) takes k = 8t .. 8t + 7 of weight
+// rows g and g + 8 and of x row g: one 16-byte load each. Values 0..3 of it stand where the first
 // m16n8k16 wants k = 2t, 2t+1, 2t+8, 2t+9, values 4..7 where the second does.
 #include <cstddef>
 
@@ -17,9 +17,9 @@ namespace penstock::kernels::cuda {
 namespace {
 
 constexpr int kNumThreads = kGemmSlices * 32;
-constexpr int kChunk = 32;          // k of one ring stage
-constexpr int kTileRows = 16;       // rows of w in one product
-constexpr int kItemRows = 32;       // two tiles share the loads of x
+constexpr int kChunk = 32;     // k of one ring stage
+constexpr int kTileRows = 16;  // rows of w in one product
+constexpr int kItemRows = 32;  // two tiles share the loads of x
 constexpr int kStages = 4;
 constexpr int kPiecesPerStage = 4;  // 16-byte pieces of a thread: rows g, g+8, g+16, g+24
 constexpr int kRingBytes = kStages * kPiecesPerStage * kNumThreads * 16;
@@ -198,9 +198,9 @@ cudaError_t raise_limit() {
 template <int m_tiles>
 cudaError_t launch(const SkinnyGemmArgs& args, cudaStream_t stream) {
   const int num_tiles = args.num_outputs / kTileRows;
-  const int num_blocks = num_tiles < args.num_multiprocessors ? num_tiles : args.num_multiprocessors;
-  skinny_gemm_kernel<m_tiles>
-      <<<num_blocks, kNumThreads, shared_bytes(m_tiles), stream>>>(args);
+  const int num_blocks =
+      num_tiles < args.num_multiprocessors ? num_tiles : args.num_multiprocessors;
+  skinny_gemm_kernel<m_tiles><<<num_blocks, kNumThreads, shared_bytes(m_tiles), stream>>>(args);
   return cudaGetLastError();
 }
 
