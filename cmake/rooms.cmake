@@ -56,6 +56,8 @@ function(penstock_room name)
   # Presets that ask for it get a target that compiles every header of the room alone.
   if(CMAKE_VERIFY_INTERFACE_HEADER_SETS)
     file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+    # These need the CUDA headers (cmake/cuda.cmake).
+    list(FILTER headers EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/cuda/")
     target_sources(penstock_${name}
       PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src FILES ${headers})
   endif()

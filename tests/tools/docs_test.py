@@ -25,13 +25,13 @@ class Documents(unittest.TestCase):
                         self.assertTrue((page.parent / target).exists())
 
     def test_commands_of_run_exist(self):
-        verbs = set(re.findall(r"^  ([a-z]+)\)", (ROOT / "run").read_text(), re.M)) | {"help"}
+        verbs = set(re.findall(r"^  ([a-z-]+)\)", (ROOT / "run").read_text(), re.M)) | {"help"}
         parts = {
             "check": (ROOT / "scripts/check.sh").read_text(),
             "prove": (ROOT / "scripts/prove.sh").read_text(),
         }
         for page in pages():
-            for verb, word in re.findall(r"\./run ([a-z]+)(?: ([a-z]+))?", page.read_text()):
+            for verb, word in re.findall(r"\./run ([a-z-]+)(?: ([a-z]+))?", page.read_text()):
                 with self.subTest(page=page.relative_to(ROOT), command=f"./run {verb} {word}"):
                     self.assertIn(verb, verbs)
                     if verb in parts and word:
