@@ -163,6 +163,15 @@ Result<GgufValue> GgufParser::read_value(std::uint32_t type, const std::string& 
   }
 }
 
+template <class T, class Read>
+Result<GgufValue> GgufParser::read_each(std::uint64_t count, const Read& read) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (auto&& value : values) {
+    ASSIGN_OR_RETURN(value, read());
+  }
+  return GgufValue(std::move(values));
+}
+
 template <class Stored, class Wide>
 Result<GgufValue> GgufParser::read_numbers(std::uint64_t count, const std::string& field) {
   ASSIGN_OR_RETURN(const auto raw, in_.take(count * sizeof(Stored), field));
@@ -194,6 +203,11 @@ Result<GgufValue> GgufParser::read_array(const std::string& field, int depth) {
                       "{} brings the arrays of the metadata to {} elements; the limit is {}", field,
                       array_elements_, kMaxArrayElements);
   }
+  return read_elements(type, count, field, depth);
+}
+
+Result<GgufValue> GgufParser::read_elements(std::uint32_t type, std::uint64_t count,
+                                            const std::string& field, int depth) {
   switch (type) {
     case kU8:
       return read_numbers<std::uint8_t, std::uint64_t>(count, field);
@@ -217,21 +231,11 @@ Result<GgufValue> GgufParser::read_array(const std::string& field, int depth) {
       return read_numbers<double, double>(count, field);
     case kArray:
       return read_nested(count, field, depth);
+    case kBool:
+      return read_each<bool>(count, [&] { return read_bool(field); });
     default:
-      break;
+      return read_each<std::string_view>(count, [&] { return read_string(field); });
   }
-  if (type == kBool) {
-    std::vector<bool> values(static_cast<std::size_t>(count));
-    for (auto&& value : values) {
-      ASSIGN_OR_RETURN(value, read_bool(field));
-    }
-    return GgufValue(std::move(values));
-  }
-  std::vector<std::string_view> values(static_cast<std::size_t>(count));
-  for (auto& value : values) {
-    ASSIGN_OR_RETURN(value, read_string(field));
-  }
-  return GgufValue(std::move(values));
 }
 
 Result<GgufValue> GgufParser::read_nested(std::uint64_t count, const std::string& field,

@@ -45,6 +45,10 @@ class GgufParser final {
   [[nodiscard]] Result<std::string_view> read_name(std::string_view field);
   [[nodiscard]] Result<GgufValue> read_value(std::uint32_t type, const std::string& field);
   [[nodiscard]] Result<GgufValue> read_array(const std::string& field, int depth);
+  [[nodiscard]] Result<GgufValue> read_elements(std::uint32_t type, std::uint64_t count,
+                                                const std::string& field, int depth);
+  template <class T, class Read>
+  [[nodiscard]] static Result<GgufValue> read_each(std::uint64_t count, const Read& read);
   [[nodiscard]] Result<GgufValue> read_nested(std::uint64_t count, const std::string& field,
                                               int depth);
   template <class Stored, class Wide>

@@ -38,7 +38,7 @@ void read_every_value(const TensorView& tensor) {
   dequantize_row(tensor.dtype, tensor.bytes, values);
 }
 
-// What happened to a run of damaged files: all three must occur for the run to mean anything.
+// What happened to a run of damaged files: both must occur for the run to mean anything.
 struct Tally {
   int read = 0;
   int refused = 0;
