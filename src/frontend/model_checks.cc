@@ -37,11 +37,11 @@ ApiStatus check_against_card(const openai::GenerationRequest& request,
 
 ApiResult<std::uint32_t> allowed_tokens(const TokenBudget& budget, std::uint32_t context_length) {
   if (budget.num_prompt_tokens == 0) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "prompt",
+    return make_api_error(ApiErrorCode::kInvalidValue, budget.prompt_field,
                           "the prompt has no tokens; it must have at least one");
   }
   if (budget.num_prompt_tokens >= context_length) {
-    return make_api_error(ApiErrorCode::kContextLengthExceeded, "prompt",
+    return make_api_error(ApiErrorCode::kContextLengthExceeded, budget.prompt_field,
                           "the prompt has {} tokens; the model's context of {} tokens takes a "
                           "prompt of at most {}",
                           budget.num_prompt_tokens, context_length, context_length - 1);

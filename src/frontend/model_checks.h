@@ -27,6 +27,7 @@ struct TokenBudget {
   std::optional<std::uint32_t> wanted;
   std::optional<std::uint32_t> fallback;
   std::uint32_t min_tokens = 0;
+  std::string_view prompt_field = "prompt";  // what the client calls it, for errors
 };
 [[nodiscard]] openai::ApiResult<std::uint32_t> allowed_tokens(const TokenBudget& budget,
                                                               std::uint32_t context_length);

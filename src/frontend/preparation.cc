@@ -169,6 +169,8 @@ ApiStatus Preparer::finish(Prepared& prepared) const {
   budget.min_tokens = prepared.request.stop.min_tokens;
   if (prepared.api == openai::Api::kCompletions) {
     budget.fallback = openai::kDefaultCompletionTokens;
+  } else {
+    budget.prompt_field = "messages";
   }
   for (PreparedPrompt& prompt : prepared.prompts) {
     budget.num_prompt_tokens = prompt.token_ids.size();

@@ -62,20 +62,20 @@ class Chat(unittest.TestCase):
         self.assertEqual(chunks[-1].usage.completion_tokens, chat().usage.completion_tokens)
         self.assertTrue(all(c.usage is None for c in chunks[:-1]))
 
-    def test_goes_on_with_a_conversation(self):
-        first = chat("My name is Ada. Please remember it.", max_tokens=24).choices[0].message
-        answer = server.client().chat.completions.create(
-            model=MODEL_NAME,
-            messages=[
-                {"role": "system", "content": "You answer briefly."},
-                {"role": "user", "content": "My name is Ada. Please remember it."},
-                {"role": "assistant", "content": first.content},
-                {"role": "user", "content": "What is my name?"},
-            ],
-            temperature=0,
-            max_tokens=16,
+    def test_reads_the_whole_conversation(self):
+        def answer(*earlier):
+            turns = [*earlier, {"role": "user", "content": "Repeat the secret word."}]
+            return server.client().chat.completions.create(
+                model=MODEL_NAME, messages=turns, temperature=0, max_tokens=16
+            )
+
+        known = answer(
+            {"role": "system", "content": "You repeat words exactly."},
+            {"role": "user", "content": "The secret word is lighthouse."},
+            {"role": "assistant", "content": "The secret word is lighthouse."},
         )
-        self.assertIn("Ada", answer.choices[0].message.content)
+        self.assertIn("lighthouse", known.choices[0].message.content.lower())
+        self.assertNotIn("lighthouse", answer().choices[0].message.content.lower())
 
     def test_stops_at_max_tokens_and_says_so(self):
         answer = chat("Tell me a long story.", max_tokens=5)
