@@ -13,6 +13,9 @@ using device::cuda::Graph;
 
 Result<Timing> time_in_graph(const device::cuda::Stream& stream, int count,
                              const std::function<cudaError_t(int)>& launch) {
+  // Outside a capture first: loading a kernel's code is not something to record.
+  RETURN_IF_ERROR(device::cuda::check_cuda(launch(0), "launch"));
+  RETURN_IF_ERROR(stream.synchronize());
   ASSIGN_OR_RETURN(const Graph graph, Graph::capture(stream, [&]() -> Status {
                      for (int i = 0; i < count; ++i) {
                        RETURN_IF_ERROR(device::cuda::check_cuda(launch(i), "launch"));

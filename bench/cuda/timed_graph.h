@@ -16,8 +16,8 @@ struct Timing {
   double max_us = 0.0;
 };
 
-// Captures launch(0) .. launch(count - 1) and replays them: twice to warm up, then kNumReplays
-// times, each timed by events on the stream. Times are per launch.
+// Runs launch(0) once, then captures launch(0) .. launch(count - 1) and replays them: twice to warm
+// up, then kNumReplays times, each timed by events on the stream. Times are per launch.
 inline constexpr int kNumReplays = 7;
 [[nodiscard]] Result<Timing> time_in_graph(const device::cuda::Stream& stream, int count,
                                            const std::function<cudaError_t(int)>& launch);
