@@ -198,6 +198,31 @@ TEST(Generation, continues_a_final_message_right_behind_its_content) {
   EXPECT_EQ(std::vector(ids.end() - static_cast<std::ptrdiff_t>(tail.size()), ids.end()), tail);
 }
 
+TEST(Generation, token_data_and_raw_prompts_pass_the_template_by) {
+  Harness harness(says("x"));
+  (void)harness.chat(R"(,"penstock":{"token_data":[7,8]})")->wait_done();
+  (void)harness.chat(R"(,"nvext":{"use_raw_prompt":true})")->wait_done();
+  EXPECT_EQ(harness.worker().submits().at(0).token_ids, (std::vector<rpc::TokenId>{7, 8}));
+  EXPECT_EQ(harness.worker().submits().at(1).token_ids, ids_of("hi"));
+}
+
+TEST(Generation, annotations_are_events_before_the_first_chunk) {
+  Harness harness(says("x"));
+  const Recorded answer =
+      harness
+          .chat(R"(,"stream":true,"return_token_ids":true,"penstock":{"token_data":[7,8],)"
+                R"("annotations":["request_id","token_ids"]})")
+          ->wait_done();
+  const auto frames = frames_of(answer.body);
+  ASSERT_GE(frames.size(), 4u);
+  EXPECT_EQ(frames[0].event, "request_id");
+  EXPECT_EQ(frames[0].data, "\"" + answer.header("x-penstock-request-id") + "\"");
+  EXPECT_EQ(frames[1].event, "token_ids");
+  EXPECT_EQ(frames[1].data, "[7,8]");
+  EXPECT_TRUE(frames[2].data.contains(R"("prompt_token_ids":[7,8])"));
+  EXPECT_FALSE(frames[3].data.contains("prompt_token_ids")) << "once";
+}
+
 TEST(Generation, an_error_before_the_first_token_has_its_true_status) {
   const std::pair<rpc::WorkerErrorCode, std::string> cases[] = {
       {rpc::WorkerErrorCode::kInvalid, "400 invalid_value null"},

@@ -77,6 +77,17 @@ TEST(ResolveSampling, the_request_beats_the_card_and_the_card_beats_the_default)
   EXPECT_EQ(sampling.seed, 77u);
 }
 
+TEST(ResolveSampling, factors_stay_where_a_logit_survives_them) {
+  openai::SamplingWish wish;
+  wish.temperature = 1e-9;
+  wish.top_p = 1e-300;
+  wish.repetition_penalty = 1e-300;
+  const rpc::Sampling sampling = resolve_sampling(wish, {}, 0);
+  EXPECT_EQ(sampling.temperature, 0.0F) << "greedy in all but name";
+  EXPECT_GT(sampling.top_p, 0.0F);
+  EXPECT_GT(sampling.repetition_penalty, 0.0F);
+}
+
 TEST(ReadHeaders, the_earlier_deadline_wins_and_the_cap_holds) {
   FrontendOptions options;
   options.max_deadline = std::chrono::seconds(100);

@@ -35,14 +35,16 @@ TEST(CompletionRequest, has_at_most_128_prompts) {
 
 TEST(CompletionRequest, generates_nothing_only_to_echo) {
   EXPECT_EQ(outcome(completion_with("max_tokens", "0")), "max_tokens: invalid_value");
-  const auto echo = parse_completion_text(R"({"model":"m","prompt":"a","max_tokens":0,"echo":true})");
+  const auto echo =
+      parse_completion_text(R"({"model":"m","prompt":"a","max_tokens":0,"echo":true})");
   ASSERT_TRUE(echo);
   EXPECT_EQ(echo->shared.max_tokens, 0u);
 }
 
 TEST(CompletionRequest, echo_with_logprobs_is_not_built) {
-  EXPECT_EQ(outcome(parse_completion_text(R"({"model":"m","prompt":"a","echo":true,"logprobs":1})")),
-            "logprobs: unsupported_parameter");
+  EXPECT_EQ(
+      outcome(parse_completion_text(R"({"model":"m","prompt":"a","echo":true,"logprobs":1})")),
+      "logprobs: unsupported_parameter");
 }
 
 TEST(CompletionRequest, raw_prompts_and_token_data_belong_to_chat) {
