@@ -85,6 +85,7 @@ class Report final {
   void same(std::string_view name, const std::vector<T>& want, const std::vector<T>& got) {
     same(name, std::span<const T>(want), std::span<const T>(got));
   }
+  void holds(std::string_view name, bool claim);
   // A call that must be refused with cudaErrorInvalidValue.
   void refused(std::string_view name, cudaError_t code);
   // The case could not run to its end.
@@ -105,6 +106,7 @@ class Report final {
 // values that f32 arithmetic puts on the other side of a tie.
 inline constexpr double kBf16Limit = 0x1p-8;
 
+[[nodiscard]] Status run_device_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_gemm_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_elementwise_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_attention_cases(Gpu& gpu, Report& report);

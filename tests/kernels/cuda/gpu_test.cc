@@ -57,6 +57,10 @@ void Report::compare(std::string_view name, std::span<const double> want,
                   : format("NaN or missing values among {}", want.size()));
 }
 
+void Report::holds(std::string_view name, bool claim) {
+  line(name, claim, claim ? "" : "does not hold");
+}
+
 void Report::refused(std::string_view name, cudaError_t code) {
   line(name, code == cudaErrorInvalidValue, cudaGetErrorName(code));
 }
@@ -104,7 +108,8 @@ int run() {
                           .c_str());
   Report report;
   using Cases = Status (*)(Gpu&, Report&);
-  const std::pair<std::string_view, Cases> groups[] = {{"elementwise", run_elementwise_cases},
+  const std::pair<std::string_view, Cases> groups[] = {{"device", run_device_cases},
+                                                       {"elementwise", run_elementwise_cases},
                                                        {"gemm", run_gemm_cases},
                                                        {"attention", run_attention_cases}};
   for (const auto& [name, cases] : groups) {
