@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kMaxSourceBytes = 1 << 20;
 constexpr std::uint64_t kMaxTreeBytes = 256ULL << 20;
 // Intermediate values may take some times the output, and something even for tiny outputs.
-constexpr std::uint64_t kHeapPerOutputByte = 4;
+constexpr std::uint64_t kHeapPerOutputByte = 2;
 constexpr std::uint64_t kMinHeapBytes = 16ULL << 20;
 
 }  // namespace

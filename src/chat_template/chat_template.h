@@ -18,7 +18,7 @@
 namespace penstock::chat_template {
 
 struct RenderLimits {
-  std::uint64_t max_steps = 1'000'000;             // evaluated nodes and loop rounds
+  std::uint64_t max_steps = 1'000'000;  // evaluated nodes and loop rounds
   std::uint64_t max_output_bytes = 64ULL << 20;
 };
 

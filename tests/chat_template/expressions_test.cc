@@ -15,12 +15,12 @@ TEST(ChatTemplateExpressions, give_what_jinja2_gives_or_fail_where_it_fails) {
     const std::string& source = row.as_array()[0].as_string();
     const text::Json& expected = row.as_array()[1];
     const Result<text::OriginText> got = render(source, input);
-    const bool same = expected.is_null() ? !got.has_value()
-                                         : got && got->bytes() == expected.as_string();
+    const bool same =
+        expected.is_null() ? !got.has_value() : got && got->bytes() == expected.as_string();
     if (same || ++wrong > 60) continue;
-    ADD_FAILURE() << source << "\n  jinja2:   "
-                  << (expected.is_null() ? "(fails)" : expected.as_string()) << "\n  Penstock: "
-                  << (got ? got->bytes() : "(fails) " + got.error().message());
+    ADD_FAILURE() << source
+                  << "\n  jinja2:   " << (expected.is_null() ? "(fails)" : expected.as_string())
+                  << "\n  Penstock: " << (got ? got->bytes() : "(fails) " + got.error().message());
   }
   EXPECT_EQ(wrong, 0) << "of " << cases.size();
 }

@@ -11,8 +11,9 @@ Status bind_into(const Parameters& parameters, const Args& args, std::span<Value
   }
   std::ranges::copy(args.positional, out.begin());
   for (const NamedArg& arg : args.named) {
-    const auto at = parameters.by_position_only ? parameters.names.end()
-                                                : std::ranges::find(parameters.names, arg.name->view());
+    const auto at = parameters.by_position_only
+                        ? parameters.names.end()
+                        : std::ranges::find(parameters.names, arg.name->view());
     if (at == parameters.names.end()) {
       return fail("{}() got an unexpected keyword argument '{}'", parameters.function,
                   arg.name->view());
@@ -26,8 +27,7 @@ Status bind_into(const Parameters& parameters, const Args& args, std::span<Value
   }
   for (std::size_t i = 0; i < parameters.num_required; ++i) {
     if (out[i].is_missing()) {
-      return fail("{}() needs at least {} arguments", parameters.function,
-                  parameters.num_required);
+      return fail("{}() needs at least {} arguments", parameters.function, parameters.num_required);
     }
   }
   return {};

@@ -29,8 +29,8 @@ template <std::size_t N>
                                                 const std::array<std::string_view, N>& names,
                                                 std::size_t num_required = 0) {
   std::array<Value, N> out;
-  RETURN_IF_ERROR(bind_into(
-      {.function = function, .names = names, .num_required = num_required}, args, out));
+  RETURN_IF_ERROR(
+      bind_into({.function = function, .names = names, .num_required = num_required}, args, out));
   return out;
 }
 // For functions whose parameters have no names, as most methods of str.

@@ -39,7 +39,7 @@ Result<AttributePath> AttributePath::parse(Runtime& runtime, const Value& attrib
       parts.push_back(Value::integer(index));
     } else {
       parts.emplace_back(slice_str(runtime.heap(), text, static_cast<std::uint32_t>(begin),
-                                         static_cast<std::uint32_t>(end)));
+                                   static_cast<std::uint32_t>(end)));
     }
     begin = end + 1;
   }

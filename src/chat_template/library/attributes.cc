@@ -11,11 +11,11 @@ namespace {
 
 // Double-underscore attributes that every Python object has.
 constexpr std::string_view kObjectAttributes[] = {
-    "__class__", "__delattr__",  "__dir__",    "__doc__",           "__eq__",
-    "__format__", "__ge__",      "__getattribute__", "__getstate__", "__gt__",
-    "__hash__",  "__init__",     "__init_subclass__", "__le__",      "__lt__",
-    "__ne__",    "__new__",      "__reduce__", "__reduce_ex__",     "__repr__",
-    "__setattr__", "__sizeof__", "__str__",    "__subclasshook__",
+    "__class__",   "__delattr__", "__dir__",           "__doc__",          "__eq__",
+    "__format__",  "__ge__",      "__getattribute__",  "__getstate__",     "__gt__",
+    "__hash__",    "__init__",    "__init_subclass__", "__le__",           "__lt__",
+    "__ne__",      "__new__",     "__reduce__",        "__reduce_ex__",    "__repr__",
+    "__setattr__", "__sizeof__",  "__str__",           "__subclasshook__",
 };
 constexpr std::string_view kContainerAttributes[] = {"__contains__", "__getitem__", "__iter__",
                                                      "__len__"};
@@ -40,8 +40,7 @@ bool is_mutating(const Value& object, std::string_view name) noexcept {
 }
 
 // The element itself, or nothing where Python raises TypeError or LookupError.
-Result<std::optional<Value>> find_element(Runtime& runtime, const Value& object,
-                                          const Value& key) {
+Result<std::optional<Value>> find_element(Runtime& runtime, const Value& object, const Value& key) {
   if (object.is_dict()) {
     if (const Status hashable = check_hashable(runtime, key); !hashable) {
       if (hashable.error().code() != ErrorCode::kInvalid) {

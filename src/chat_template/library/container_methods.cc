@@ -73,8 +73,8 @@ Result<Value> loop_cycle(Runtime&, const Value& self, const Args& args) {
   if (!args.named.empty()) return fail("cycle() got an unexpected keyword argument");
   if (args.positional.empty()) return fail("no items for cycling given");
   const auto count = static_cast<std::int64_t>(args.positional.size());
-  return args.positional[static_cast<std::size_t>(std::max<std::int64_t>(
-      0, self.loop().index0) % count)];
+  return args
+      .positional[static_cast<std::size_t>(std::max<std::int64_t>(0, self.loop().index0) % count)];
 }
 
 Result<Value> loop_changed(Runtime& runtime, const Value& self, const Args& args) {
@@ -103,8 +103,7 @@ Result<Value> cycler_reset(Runtime&, const Value& self, const Args& args) {
   return Value::none();
 }
 
-constexpr NativeDef kListMethods[] = {
-    {"copy", copy}, {"count", list_count}, {"index", list_index}};
+constexpr NativeDef kListMethods[] = {{"copy", copy}, {"count", list_count}, {"index", list_index}};
 constexpr NativeDef kDictMethods[] = {
     {"copy", copy},
     {"fromkeys", dict_fromkeys},

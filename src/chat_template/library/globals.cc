@@ -57,8 +57,7 @@ Result<Value> dict(Runtime& runtime, const Value&, const Args& args) {
       if (!item) break;
       ASSIGN_OR_RETURN(const std::span<const Value> pair, all_items(runtime, *item));
       if (pair.size() != 2) {
-        return fail("dictionary update sequence element has length {}; 2 is required",
-                    pair.size());
+        return fail("dictionary update sequence element has length {}; 2 is required", pair.size());
       }
       RETURN_IF_ERROR(builder.set(pair[0], pair[1]));
     }
@@ -109,8 +108,12 @@ Result<Value> strftime_now(Runtime& runtime, const Value&, const Args& args) {
 }
 
 constexpr NativeDef kGlobals[] = {
-    {"cycler", cycler},       {"dict", dict},   {"joiner", joiner},
-    {"namespace", name_space}, {"raise_exception", raise_exception}, {"range", range},
+    {"cycler", cycler},
+    {"dict", dict},
+    {"joiner", joiner},
+    {"namespace", name_space},
+    {"raise_exception", raise_exception},
+    {"range", range},
     {"strftime_now", strftime_now},
 };
 

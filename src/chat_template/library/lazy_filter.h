@@ -23,8 +23,7 @@ class LazyFilter : public Iterator {
   // Checks the filter's arguments, once, before the first item.
   [[nodiscard]] virtual Status prepare(Runtime& runtime) = 0;
   // What an item becomes; nothing when it is left out.
-  [[nodiscard]] virtual Result<std::optional<Value>> apply(Runtime& runtime,
-                                                           const Value& item) = 0;
+  [[nodiscard]] virtual Result<std::optional<Value>> apply(Runtime& runtime, const Value& item) = 0;
 
  private:
   Value source_;

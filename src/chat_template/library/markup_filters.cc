@@ -31,8 +31,8 @@ Result<Value> forceescape(Runtime& runtime, const Value& self, const Args& args)
 
 // The bytes that a URL may hold as they are; everything else becomes %XX.
 bool is_unreserved(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         c == '_' || c == '.' || c == '-' || c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-' || c == '~';
 }
 
 Status append_quoted(Runtime& runtime, TextBuilder& out, const Value& value, bool for_query) {
@@ -57,8 +57,7 @@ Result<Value> urlencode(Runtime& runtime, const Value& self, const Args& args) {
   if (self.is_str() || !is_iterable(self)) {
     RETURN_IF_ERROR(append_quoted(runtime, out, self, false));
   } else {
-    const Value pairs =
-        self.is_dict() ? Value::view_of(Value::Type::kItems, &self.dict()) : self;
+    const Value pairs = self.is_dict() ? Value::view_of(Value::Type::kItems, &self.dict()) : self;
     ASSIGN_OR_RETURN(Cursor cursor, Cursor::over(runtime, pairs));
     for (bool first = true;; first = false) {
       ASSIGN_OR_RETURN(const std::optional<Value> item, cursor.next(runtime));
@@ -100,8 +99,8 @@ Result<Value> xmlattr(Runtime& runtime, const Value& self, const Args& args) {
 }
 
 constexpr NativeDef kFilters[] = {
-    {"e", escape},       {"escape", escape},       {"forceescape", forceescape},
-    {"safe", safe},      {"urlencode", urlencode}, {"xmlattr", xmlattr},
+    {"e", escape},  {"escape", escape},       {"forceescape", forceescape},
+    {"safe", safe}, {"urlencode", urlencode}, {"xmlattr", xmlattr},
 };
 
 }  // namespace

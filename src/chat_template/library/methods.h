@@ -9,7 +9,7 @@ namespace penstock::chat_template {
 
 // Null when the type has no such method.
 [[nodiscard]] const NativeDef* find_str_method(std::string_view name) noexcept;
-[[nodiscard]] const NativeDef* find_list_method(std::string_view name) noexcept;   // list, tuple
+[[nodiscard]] const NativeDef* find_list_method(std::string_view name) noexcept;  // list, tuple
 [[nodiscard]] const NativeDef* find_dict_method(std::string_view name) noexcept;
 [[nodiscard]] const NativeDef* find_range_method(std::string_view name) noexcept;
 [[nodiscard]] const NativeDef* find_loop_method(std::string_view name) noexcept;

@@ -72,8 +72,8 @@ double round_to(double value, std::int64_t precision) {
   if (precision > 322) return value;
   if (precision < -308) return std::copysign(0.0, value);
   if (precision >= 0) {
-    const std::string text = float_digits(
-        std::fabs(value), {.notation = 'f', .precision = static_cast<int>(precision)});
+    const std::string text =
+        float_digits(std::fabs(value), {.notation = 'f', .precision = static_cast<int>(precision)});
     double rounded = 0;
     std::from_chars(text.data(), text.data() + text.size(), rounded);
     return std::copysign(rounded, value);
@@ -116,8 +116,8 @@ Result<Value> round_filter(Runtime& runtime, const Value& self, const Args& args
     if (!self.is_float()) return round_int(self.as_int(), precision);
     return Value::real(round_to(self.as_float(), precision));
   }
-  ASSIGN_OR_RETURN(const Value unit, binary(runtime, BinaryOp::kPow, Value::integer(10),
-                                            Value::integer(precision)));
+  ASSIGN_OR_RETURN(const Value unit,
+                   binary(runtime, BinaryOp::kPow, Value::integer(10), Value::integer(precision)));
   ASSIGN_OR_RETURN(const Value scaled, binary(runtime, BinaryOp::kMul, self, unit));
   Value whole = scaled;
   if (scaled.is_float()) {
@@ -165,14 +165,14 @@ Result<Value> filesizeformat(Runtime& runtime, const Value& self, const Args& ar
     unit *= base;
     if (bytes < unit) break;
   }
-  const std::string number =
-      float_digits(base * bytes / unit, {.notation = 'f', .precision = 1});
+  const std::string number = float_digits(base * bytes / unit, {.notation = 'f', .precision = 1});
   return make_data(runtime.heap(), format("{} {}{}", number, prefix, binary_units ? "iB" : "B"));
 }
 
 constexpr NativeDef kFilters[] = {
-    {"abs", abs_filter}, {"filesizeformat", filesizeformat}, {"float", float_filter},
-    {"int", int_filter}, {"round", round_filter},            {"sum", sum},
+    {"abs", abs_filter},     {"filesizeformat", filesizeformat},
+    {"float", float_filter}, {"int", int_filter},
+    {"round", round_filter}, {"sum", sum},
 };
 
 }  // namespace

@@ -18,8 +18,7 @@ Result<const NativeDef*> find_by_value(const Value& name, std::string_view kind,
                                        const NativeDef* (*find)(std::string_view) noexcept) {
   const NativeDef* def = name.is_str() ? find(name.str().view()) : nullptr;
   if (def != nullptr) return def;
-  return fail("there is no {} named {}", kind,
-              name.is_str() ? name.str().view() : type_name(name));
+  return fail("there is no {} named {}", kind, name.is_str() ? name.str().view() : type_name(name));
 }
 
 class Map final : public LazyFilter {

@@ -46,8 +46,8 @@ Result<Value> last(Runtime& runtime, const Value& self, const Args& args) {
 Result<Value> reverse(Runtime& runtime, const Value& self, const Args& args) {
   RETURN_IF_ERROR(no_arguments("reverse", args));
   if (self.is_str()) {
-    return get_slice(runtime, self, {.start = Value::none(), .stop = Value::none(),
-                                     .step = Value::integer(-1)});
+    return get_slice(runtime, self,
+                     {.start = Value::none(), .stop = Value::none(), .step = Value::integer(-1)});
   }
   ASSIGN_OR_RETURN(const std::optional<Value> reversed, reversed_list(runtime, self));
   if (reversed) return iterate_over(runtime, *reversed);
@@ -79,8 +79,8 @@ class Items final : public Iterator {
     if (source_.is_undefined()) return std::nullopt;
     if (!source_.is_dict()) return fail("Can only get item pairs from a mapping.");
     if (!cursor_) {
-      ASSIGN_OR_RETURN(cursor_, Cursor::over(runtime, Value::view_of(Value::Type::kItems,
-                                                                     &source_.dict())));
+      ASSIGN_OR_RETURN(cursor_,
+                       Cursor::over(runtime, Value::view_of(Value::Type::kItems, &source_.dict())));
     }
     return cursor_->next(runtime);
   }
@@ -131,8 +131,8 @@ Result<Value> slice(Runtime& runtime, const Value& self, const Args& args) {
   for (std::int64_t i = 0; i < count; ++i) {
     const bool is_longer = i < size % count;
     const std::int64_t take = size / count + (is_longer ? 1 : 0);
-    const std::span<const Value> part = source.subspan(static_cast<std::size_t>(at),
-                                                       static_cast<std::size_t>(take));
+    const std::span<const Value> part =
+        source.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(take));
     std::vector<Value> slice(part.begin(), part.end());
     if (fills && !is_longer) slice.push_back(bound[1]);
     RETURN_IF_ERROR(slices.append(new_list(runtime.heap(), slice)));
@@ -157,9 +157,18 @@ Result<Value> attr(Runtime& runtime, const Value& self, const Args& args) {
 }
 
 constexpr NativeDef kFilters[] = {
-    {"attr", attr},         {"batch", batch}, {"count", length},     {"d", default_filter},
-    {"default", default_filter}, {"first", first}, {"items", items}, {"last", last},
-    {"length", length},     {"list", list},   {"reverse", reverse},  {"slice", slice},
+    {"attr", attr},
+    {"batch", batch},
+    {"count", length},
+    {"d", default_filter},
+    {"default", default_filter},
+    {"first", first},
+    {"items", items},
+    {"last", last},
+    {"length", length},
+    {"list", list},
+    {"reverse", reverse},
+    {"slice", slice},
 };
 
 }  // namespace

@@ -53,8 +53,7 @@ Result<Value> slice_text(Runtime& runtime, const Str& text, const SliceBounds& b
   if (slice.count == 0) return Value(slice_str(heap, text, 0, 0));
   if (slice.step == 1) {
     const std::uint32_t begin = text.offset_of(static_cast<std::uint64_t>(slice.start));
-    const std::uint32_t end =
-        text.offset_of(static_cast<std::uint64_t>(slice.start + slice.count));
+    const std::uint32_t end = text.offset_of(static_cast<std::uint64_t>(slice.start + slice.count));
     return Value(slice_str(heap, text, begin, end));
   }
   std::vector<std::uint32_t> offsets;
@@ -75,8 +74,7 @@ Result<Value> slice_text(Runtime& runtime, const Str& text, const SliceBounds& b
 
 Result<Value> slice_items(Runtime& runtime, const Value& object, const SliceBounds& bounds) {
   const std::span<const Value> items = object.items().view();
-  ASSIGN_OR_RETURN(const Resolved slice,
-                   resolve(bounds, static_cast<std::int64_t>(items.size())));
+  ASSIGN_OR_RETURN(const Resolved slice, resolve(bounds, static_cast<std::int64_t>(items.size())));
   Heap& heap = runtime.heap();
   RETURN_IF_ERROR(runtime.charge(static_cast<std::uint64_t>(slice.count) / 64));
   List* list = heap.make<List>();

@@ -90,7 +90,8 @@ Result<Value> dictsort(Runtime& runtime, const Value& self, const Args& args) {
   bool by_value = false;
   if (!bound[1].is_missing()) {
     const std::string_view by = bound[1].is_str() ? bound[1].str().view() : std::string_view();
-    if (by != "key" && by != "value") return fail("You can only sort by either \"key\" or \"value\"");
+    if (by != "key" && by != "value")
+      return fail("You can only sort by either \"key\" or \"value\"");
     by_value = by == "value";
   }
   if (self.is_undefined()) return fail_undefined(runtime, self);
@@ -214,8 +215,8 @@ Result<Value> extreme(Runtime& runtime, const Value& self, const Args& args) {
 }
 
 constexpr NativeDef kFilters[] = {
-    {"dictsort", dictsort}, {"groupby", groupby}, {"max", extreme<Order::kGreater>},
-    {"min", extreme<Order::kLess>}, {"sort", sort}, {"unique", unique},
+    {"dictsort", dictsort},         {"groupby", groupby}, {"max", extreme<Order::kGreater>},
+    {"min", extreme<Order::kLess>}, {"sort", sort},       {"unique", unique},
 };
 
 }  // namespace

@@ -13,8 +13,7 @@ namespace penstock::chat_template {
 namespace {
 
 bool all_digits(std::string_view text) noexcept {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 Result<std::int64_t> parse_index(std::string_view digits) {
@@ -35,8 +34,8 @@ class FieldFormatter final {
     const std::string_view bytes = pattern.view();
     std::uint32_t at = 0;
     while (at < pattern.size) {
-      const auto brace = static_cast<std::uint32_t>(
-          std::min(bytes.find_first_of("{}", at), bytes.size()));
+      const auto brace =
+          static_cast<std::uint32_t>(std::min(bytes.find_first_of("{}", at), bytes.size()));
       out.append(pattern, at, brace);
       if (brace == pattern.size) break;
       if (brace + 1 < pattern.size && bytes[brace + 1] == bytes[brace]) {
@@ -46,8 +45,8 @@ class FieldFormatter final {
       }
       if (bytes[brace] == '}') return fail("Single '}}' encountered in format string");
       ASSIGN_OR_RETURN(const std::uint32_t end, field_end(bytes, brace + 1));
-      RETURN_IF_ERROR(append_field(out, *slice_str(runtime_.heap(), pattern, brace + 1, end),
-                                   nesting));
+      RETURN_IF_ERROR(
+          append_field(out, *slice_str(runtime_.heap(), pattern, brace + 1, end), nesting));
       at = end + 1;
     }
     return runtime_.charge(1);
@@ -135,8 +134,8 @@ class FieldFormatter final {
     while (!rest.empty()) {
       RETURN_IF_ERROR(runtime_.charge(1));
       const bool is_attribute = rest[0] == '.';
-      const std::size_t end = is_attribute ? std::min(rest.find_first_of(".[", 1), rest.size())
-                                           : rest.find(']');
+      const std::size_t end =
+          is_attribute ? std::min(rest.find_first_of(".[", 1), rest.size()) : rest.find(']');
       if (end == rest.npos) return fail("Missing ']' in format string");
       const std::string_view name = rest.substr(1, end - 1);
       if (name.empty()) return fail("Empty attribute in format string");

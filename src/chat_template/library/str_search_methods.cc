@@ -84,13 +84,12 @@ Result<Value> count(Runtime& runtime, const Value& self, const Args& args) {
   if (!search.in_range) return Value::integer(0);
   const Str& text = self.str();
   if (search.needle.empty()) {
-    return Value::integer(
-        slice_str(runtime.heap(), text, search.begin, search.end)->length() + 1);
+    return Value::integer(slice_str(runtime.heap(), text, search.begin, search.end)->length() + 1);
   }
   const std::string_view area = text.view().substr(0, search.end);
   std::int64_t found = 0;
-  for (std::size_t at = search.begin;
-       (at = find_bytes(area, search.needle, at)) != kNotFound; at += search.needle.size()) {
+  for (std::size_t at = search.begin; (at = find_bytes(area, search.needle, at)) != kNotFound;
+       at += search.needle.size()) {
     ++found;
   }
   return Value::integer(found);
@@ -106,8 +105,7 @@ Result<Value> affix_method(Runtime& runtime, const Value& self, const Args& args
   }
   const Value one[] = {wanted};
   const std::span<const Value> affixes = wanted.is_tuple() ? wanted.items().view() : one;
-  const std::string_view area =
-      self.str().view().substr(search.begin, search.end - search.begin);
+  const std::string_view area = self.str().view().substr(search.begin, search.end - search.begin);
   for (const Value& affix : affixes) {
     RETURN_IF_ERROR(runtime.charge(1));
     ASSIGN_OR_RETURN(const Str* text, need_str(affix));

@@ -174,8 +174,10 @@ Result<Value> partition_method(Runtime& runtime, const Value& self, const Args& 
 }
 
 constexpr NativeDef kMethods[] = {
-    {"partition", partition_method<false>}, {"rpartition", partition_method<true>},
-    {"rsplit", split_method<true>},         {"split", split_method<false>},
+    {"partition", partition_method<false>},
+    {"rpartition", partition_method<true>},
+    {"rsplit", split_method<true>},
+    {"split", split_method<false>},
     {"splitlines", splitlines},
 };
 

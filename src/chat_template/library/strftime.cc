@@ -46,8 +46,8 @@ CivilTime to_civil(std::int64_t unix_us) {
   time.month = static_cast<int>(unsigned{civil.month()});
   time.day = static_cast<int>(unsigned{civil.day()});
   time.weekday = static_cast<int>(std::chrono::weekday{date}.c_encoding());
-  time.year_day = static_cast<int>(
-      (date - sys_days{civil.year() / std::chrono::January / 1}).count());
+  time.year_day =
+      static_cast<int>((date - sys_days{civil.year() / std::chrono::January / 1}).count());
   return time;
 }
 

@@ -207,9 +207,8 @@ Result<const Str*> json_indent(Runtime& runtime, const Value& indent) {
 }
 
 Result<Value> tojson(Runtime& runtime, const Value& self, const Args& args) {
-  ASSIGN_OR_RETURN(
-      const auto bound,
-      bind<4>("tojson", args, {"ensure_ascii", "indent", "separators", "sort_keys"}));
+  ASSIGN_OR_RETURN(const auto bound,
+                   bind<4>("tojson", args, {"ensure_ascii", "indent", "separators", "sort_keys"}));
   JsonStyle style;
   style.ensure_ascii = !bound[0].is_missing() && truthy(bound[0]);
   ASSIGN_OR_RETURN(style.indent, json_indent(runtime, bound[1]));

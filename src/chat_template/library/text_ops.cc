@@ -56,8 +56,7 @@ Result<const Str*> insert_everywhere(Runtime& runtime, const Str& text, const St
 Result<const Str*> replace_text(Runtime& runtime, const Str& text, const Str& from, const Str& to,
                                 std::int64_t count) {
   RETURN_IF_ERROR(runtime.charge_bytes(text.size));
-  const std::uint64_t limit =
-      count < 0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(count);
+  const std::uint64_t limit = count < 0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(count);
   if (limit == 0) return &text;
   if (from.size == 0) return insert_everywhere(runtime, text, to, limit);
   std::size_t at = find_bytes(text.view(), from.view(), 0);

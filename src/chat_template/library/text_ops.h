@@ -24,8 +24,8 @@ struct StripSides {
 
 struct Line {
   std::uint32_t begin = 0;
-  std::uint32_t end = 0;       // without the line break
-  std::uint32_t next = 0;      // after the line break
+  std::uint32_t end = 0;   // without the line break
+  std::uint32_t next = 0;  // after the line break
 };
 // As str.splitlines() cuts.
 [[nodiscard]] std::vector<Line> split_lines(std::string_view text);

@@ -93,8 +93,8 @@ Result<Value> Renderer::context_value(std::uint32_t index) {
 Status Renderer::emit(const Str& text) {
   if (text.size > limits_.max_output_bytes ||
       out_->bytes().size() > limits_.max_output_bytes - text.size) {
-    return make_error(ErrorCode::kResourceExhausted,
-                      "the chat template writes more than {} bytes", limits_.max_output_bytes);
+    return make_error(ErrorCode::kResourceExhausted, "the chat template writes more than {} bytes",
+                      limits_.max_output_bytes);
   }
   text.for_each_span(
       [this](std::string_view bytes, Origin origin) { out_->append(bytes, origin); });

@@ -170,8 +170,7 @@ Status Renderer::bind_macro(const Macro& macro, const Args& args, Frame& frame) 
     return fail("macro '{}' takes no keyword argument '{}'", name, unused[0].name->view());
   }
   if (node.uses_varargs) {
-    frame.slots[node.varargs_slot] =
-        new_tuple(runtime_.heap(), args.positional.subspan(num_given));
+    frame.slots[node.varargs_slot] = new_tuple(runtime_.heap(), args.positional.subspan(num_given));
   } else if (args.positional.size() > num_parameters) {
     return fail("macro '{}' takes not more than {} argument(s)", name, num_parameters);
   }
@@ -185,8 +184,8 @@ Status Renderer::fill_defaults(const MacroNode& node) {
       ASSIGN_OR_RETURN(frame_->slots[parameter.slot], eval(*parameter.fallback));
     } else {
       frame_->slots[parameter.slot] = make_undefined_hint(
-          runtime_, runtime_.heap().copy(format("parameter '{}' was not provided",
-                                                parameter.name->view())));
+          runtime_,
+          runtime_.heap().copy(format("parameter '{}' was not provided", parameter.name->view())));
     }
   }
   return {};

@@ -47,8 +47,7 @@ class LoopFilter final : public Iterator {
   Frame* frame_;
 };
 
-Result<Loop*> Renderer::start_loop(const ForNode& loop, const Value& source,
-                                   std::int64_t depth0) {
+Result<Loop*> Renderer::start_loop(const ForNode& loop, const Value& source, std::int64_t depth0) {
   Loop* state = runtime_.heap().make<Loop>();
   state->depth0 = depth0;
   if (loop.filter != nullptr) {

@@ -101,7 +101,7 @@ struct CallExpr : Expr {
   Arguments arguments;
 };
 struct FilterExpr : Expr {
-  Expr* input = nullptr;            // null in a filter block: the text it captured
+  Expr* input = nullptr;           // null in a filter block: the text it captured
   const NativeDef* def = nullptr;  // null: unknown, an error only when reached
   std::string_view name;
   Arguments arguments;
@@ -193,12 +193,12 @@ struct PrintStmt : Stmt {
 struct ForNode : Stmt {
   Target* target = nullptr;  // of the body
   Expr* iterable = nullptr;
-  Expr* filter = nullptr;          // `if`, may be null
+  Expr* filter = nullptr;           // `if`, may be null
   Target* filter_target = nullptr;  // the same names in the filter's own scope
   Block body;
   Block otherwise;
   bool is_recursive = false;
-  Variable loop;            // where the body finds `loop`
+  Variable loop;                // where the body finds `loop`
   std::uint32_t num_slots = 0;  // of the function a recursive loop is
   Scope scope;
   Scope filter_scope;

@@ -63,8 +63,7 @@ class Lexer final {
  private:
   void add(const Token& token) { tokens_.push_back(token); }
   void move_to(std::size_t to) {
-    line_ += static_cast<std::uint32_t>(
-        std::ranges::count(source_.substr(at_, to - at_), '\n'));
+    line_ += static_cast<std::uint32_t>(std::ranges::count(source_.substr(at_, to - at_), '\n'));
     at_ = to;
   }
   [[nodiscard]] bool looking_at(std::string_view text) const {
@@ -253,8 +252,8 @@ class Lexer final {
 
   Status operator_token() {
     static constexpr std::string_view kOperators[] = {
-        "**", "//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]",
-        "(",  ")",  "{",  "}",  ">",  "<",  "=", ".", ":", "|", ",", ";"};
+        "**", "//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+        "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
     const auto found = std::ranges::find_if(
         kOperators, [this](std::string_view symbol) { return looking_at(symbol); });
     if (found == std::end(kOperators)) {
@@ -262,7 +261,8 @@ class Lexer final {
       return syntax_error(line_, "unexpected character '{}'", source_.substr(at_, c.num_bytes));
     }
     const char c = (*found)[0];
-    if (c == '(' || c == '[' || c == '{') brackets_.push_back(c == '(' ? ')' : c == '[' ? ']' : '}');
+    if (c == '(' || c == '[' || c == '{')
+      brackets_.push_back(c == '(' ? ')' : c == '[' ? ']' : '}');
     if (c == ')' || c == ']' || c == '}') {
       if (brackets_.empty()) return syntax_error(line_, "unexpected '{}'", c);
       if (brackets_.back() != c) {

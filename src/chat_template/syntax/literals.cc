@@ -126,8 +126,8 @@ class NumberScanner final {
     std::size_t end = at_;
     bool any = false;
     while (end < text_.size()) {
-      const bool underscore = any && text_[end] == '_' && end + 1 < text_.size() &&
-                              digit_value(text_[end + 1]) < base;
+      const bool underscore =
+          any && text_[end] == '_' && end + 1 < text_.size() && digit_value(text_[end + 1]) < base;
       if (underscore) ++end;
       if (digit_value(text_[end]) >= base) break;
       out.push_back(text_[end++]);

@@ -21,7 +21,6 @@ struct Number {
   Value value;
   std::size_t num_bytes = 0;
 };
-[[nodiscard]] Result<Number> scan_number(std::string_view text, bool after_dot,
-                                         std::uint32_t line);
+[[nodiscard]] Result<Number> scan_number(std::string_view text, bool after_dot, std::uint32_t line);
 
 }  // namespace penstock::chat_template

@@ -76,14 +76,8 @@ class ExpressionParser {
 
  private:
   Result<Expr*> parse_conditional();
-  Result<Expr*> parse_or();
-  Result<Expr*> parse_and();
-  Result<Expr*> parse_joined(ExprKind kind, std::string_view word,
-                             Result<Expr*> (ExpressionParser::*operand)());
-  Result<Expr*> parse_not();
-  Result<Expr*> parse_compare();
-  Result<Expr*> parse_math(int level);
-  Result<Expr*> parse_concat();
+  Result<Expr*> parse_binary(int level);
+  Result<Expr*> parse_chain(Expr* left);
   Result<Expr*> parse_unary(bool with_filters);
   Result<Expr*> parse_postfix(Expr* value);
   Result<Expr*> parse_subscript(Expr* object);

@@ -7,23 +7,60 @@
 namespace penstock::chat_template {
 namespace {
 
-struct BinaryLevel {
-  std::string_view symbol;
-  BinaryOp op;
-};
-// Loosest first; every level is left-associative, `**` too.
-constexpr BinaryLevel kSums[] = {{"+", BinaryOp::kAdd}, {"-", BinaryOp::kSub}};
-constexpr BinaryLevel kProducts[] = {{"*", BinaryOp::kMul},
-                                     {"/", BinaryOp::kDiv},
-                                     {"//", BinaryOp::kFloorDiv},
-                                     {"%", BinaryOp::kMod}};
-constexpr BinaryLevel kPowers[] = {{"**", BinaryOp::kPow}};
-enum MathLevel : int { kSumLevel, kProductLevel, kPowerLevel };
+// Operators by how tightly they bind; all of one level are left-associative, `**` too.
+enum Level : int { kOr, kAnd, kNot, kComparison, kSum, kConcat, kProduct, kPower, kNone = -1 };
 
-std::span<const BinaryLevel> operators_of(int level) noexcept {
-  if (level == kSumLevel) return kSums;
-  if (level == kProductLevel) return kProducts;
-  return kPowers;
+struct Operator {
+  std::string_view symbol;
+  Level level;
+  BinaryOp op = BinaryOp::kAdd;                // of sums, products and powers
+  Comparison comparison = Comparison::kEqual;  // of comparisons
+  Order order = Order::kLess;
+};
+constexpr Operator kOperators[] = {
+    {.symbol = "~", .level = kConcat},
+    {.symbol = "+", .level = kSum, .op = BinaryOp::kAdd},
+    {.symbol = "-", .level = kSum, .op = BinaryOp::kSub},
+    {.symbol = "*", .level = kProduct, .op = BinaryOp::kMul},
+    {.symbol = "/", .level = kProduct, .op = BinaryOp::kDiv},
+    {.symbol = "//", .level = kProduct, .op = BinaryOp::kFloorDiv},
+    {.symbol = "%", .level = kProduct, .op = BinaryOp::kMod},
+    {.symbol = "**", .level = kPower, .op = BinaryOp::kPow},
+    {.symbol = "==", .level = kComparison, .comparison = Comparison::kEqual},
+    {.symbol = "!=", .level = kComparison, .comparison = Comparison::kNotEqual},
+    {.symbol = "<", .level = kComparison, .comparison = Comparison::kOrder},
+    {.symbol = "<=",
+     .level = kComparison,
+     .comparison = Comparison::kOrder,
+     .order = Order::kLessEqual},
+    {.symbol = ">",
+     .level = kComparison,
+     .comparison = Comparison::kOrder,
+     .order = Order::kGreater},
+    {.symbol = ">=",
+     .level = kComparison,
+     .comparison = Comparison::kOrder,
+     .order = Order::kGreaterEqual},
+};
+constexpr Operator kWords[] = {
+    {.symbol = "or", .level = kOr},
+    {.symbol = "and", .level = kAnd},
+    {.symbol = "in", .level = kComparison, .comparison = Comparison::kIn},
+};
+constexpr Operator kNotIn = {
+    .symbol = "not in", .level = kComparison, .comparison = Comparison::kNotIn};
+constexpr Operator kNoOperator = {.symbol = "", .level = kNone};
+
+// The operator that stands here; `not in` takes two tokens.
+const Operator& operator_at(const Token& token, const Token& next) {
+  if (token.is(TokenType::kOperator)) {
+    const auto at = std::ranges::find(kOperators, token.text, &Operator::symbol);
+    return at == std::end(kOperators) ? kNoOperator : *at;
+  }
+  if (!token.is(TokenType::kName)) return kNoOperator;
+  if (token.text == "not" && next.is_name("in")) return kNotIn;
+  const auto at = std::ranges::find(kWords, token.text, &Operator::symbol);
+  return at == std::end(kWords) ? kNoOperator : *at;
 }
 
 bool ends_tuple(const Token& token, std::string_view end_name) noexcept {
@@ -71,7 +108,7 @@ Result<std::string_view> ExpressionParser::expect_name() {
 Result<Expr*> ExpressionParser::parse_expression(bool condition) {
   const Nesting nesting(*this);
   RETURN_IF_ERROR(nesting.status());
-  return condition ? parse_conditional() : parse_or();
+  return condition ? parse_conditional() : parse_binary(kOr);
 }
 
 Result<Expr*> ExpressionParser::parse_tuple(bool condition, std::string_view end_name) {
@@ -97,14 +134,14 @@ Result<Expr*> ExpressionParser::parse_tuple(bool condition, std::string_view end
 
 Result<Expr*> ExpressionParser::parse_conditional() {
   const std::uint32_t line = current().line;
-  ASSIGN_OR_RETURN(Expr * value, parse_or());
+  ASSIGN_OR_RETURN(Expr * value, parse_binary(kOr));
   for (int length = 0; skip_name("if"); ++length) {
     if (length > kMaxNesting) {
       return syntax_error(line, "more than {} inline ifs in a row", kMaxNesting);
     }
     auto* conditional = make_expr<ConditionalExpr>(ExprKind::kConditional, line);
     conditional->then = value;
-    ASSIGN_OR_RETURN(conditional->condition, parse_or());
+    ASSIGN_OR_RETURN(conditional->condition, parse_binary(kOr));
     if (skip_name("else")) {
       ASSIGN_OR_RETURN(conditional->otherwise, parse_expression());
     }
@@ -113,111 +150,61 @@ Result<Expr*> ExpressionParser::parse_conditional() {
   return value;
 }
 
-Result<Expr*> ExpressionParser::parse_or() {
-  return parse_joined(ExprKind::kOr, "or", &ExpressionParser::parse_and);
-}
-
-Result<Expr*> ExpressionParser::parse_and() {
-  return parse_joined(ExprKind::kAnd, "and", &ExpressionParser::parse_not);
-}
-
-Result<Expr*> ExpressionParser::parse_joined(ExprKind kind, std::string_view word,
-                                             Result<Expr*> (ExpressionParser::*operand)()) {
-  const std::uint32_t line = current().line;
-  ASSIGN_OR_RETURN(Expr * first, (this->*operand)());
-  if (!current().is_name(word)) return first;
-  std::vector<Expr*> items = {first};
-  while (skip_name(word)) {
-    ASSIGN_OR_RETURN(Expr * item, (this->*operand)());
-    items.push_back(item);
+// Operands joined by operators of `level` and tighter ones. Precedence climbing, so that a bracket
+// costs a few frames of stack and not one for each level.
+Result<Expr*> ExpressionParser::parse_binary(int level) {
+  Expr* left = nullptr;
+  if (level <= kNot && current().is_name("not")) {
+    const Nesting nesting(*this);
+    RETURN_IF_ERROR(nesting.status());
+    auto* negation = make_expr<UnaryExpr>(ExprKind::kNot, take().line);
+    ASSIGN_OR_RETURN(negation->operand, parse_binary(kNot));
+    left = negation;
+  } else {
+    ASSIGN_OR_RETURN(left, parse_unary(true));
   }
-  auto* node = make_expr<SequenceExpr>(kind, line);
-  node->items = keep(items);
-  return node;
-}
-
-Result<Expr*> ExpressionParser::parse_not() {
-  if (!current().is_name("not")) return parse_compare();
-  const Nesting nesting(*this);
-  RETURN_IF_ERROR(nesting.status());
-  auto* node = make_expr<UnaryExpr>(ExprKind::kNot, take().line);
-  ASSIGN_OR_RETURN(node->operand, parse_not());
-  return node;
-}
-
-Result<Expr*> ExpressionParser::parse_compare() {
-  const std::uint32_t line = current().line;
-  ASSIGN_OR_RETURN(Expr * left, parse_math(kSumLevel));
-  std::vector<CompareStep> steps;
-  while (true) {
-    CompareStep step;
-    if (skip_operator("==")) {
-      step.comparison = Comparison::kEqual;
-    } else if (skip_operator("!=")) {
-      step.comparison = Comparison::kNotEqual;
-    } else if (skip_operator("<")) {
-      step = {Comparison::kOrder, Order::kLess, nullptr};
-    } else if (skip_operator("<=")) {
-      step = {Comparison::kOrder, Order::kLessEqual, nullptr};
-    } else if (skip_operator(">")) {
-      step = {Comparison::kOrder, Order::kGreater, nullptr};
-    } else if (skip_operator(">=")) {
-      step = {Comparison::kOrder, Order::kGreaterEqual, nullptr};
-    } else if (skip_name("in")) {
-      step.comparison = Comparison::kIn;
-    } else if (current().is_name("not") && next().is_name("in")) {
-      take();
-      take();
-      step.comparison = Comparison::kNotIn;
-    } else {
-      break;
-    }
-    ASSIGN_OR_RETURN(step.right, parse_math(kSumLevel));
-    steps.push_back(step);
+  while (operator_at(current(), next()).level >= level) {
+    ASSIGN_OR_RETURN(left, parse_chain(left));
   }
-  if (steps.empty()) return left;
-  auto* node = make_expr<CompareExpr>(ExprKind::kCompare, line);
-  node->left = left;
-  node->steps = keep(steps);
-  return node;
+  return left;
 }
 
-// Sums hold concatenations (~), which hold products, which hold powers.
-Result<Expr*> ExpressionParser::parse_math(int level) {
-  const auto operand = [this, level]() -> Result<Expr*> {
-    if (level == kSumLevel) return parse_concat();
-    if (level == kProductLevel) return parse_math(kPowerLevel);
-    return parse_unary(true);
-  };
+// `left op a op b ...` with operators of one level, as one flat node.
+Result<Expr*> ExpressionParser::parse_chain(Expr* left) {
   const std::uint32_t line = current().line;
-  ASSIGN_OR_RETURN(Expr * first, operand());
-  std::vector<MathStep> steps;
-  while (current().is(TokenType::kOperator)) {
-    const std::span<const BinaryLevel> operators = operators_of(level);
-    const auto at = std::ranges::find(operators, current().text, &BinaryLevel::symbol);
-    if (at == operators.end()) break;
+  const Level level = operator_at(current(), next()).level;
+  std::vector<Expr*> operands = {left};
+  std::vector<const Operator*> operators;
+  while (operator_at(current(), next()).level == level) {
+    operators.push_back(&operator_at(current(), next()));
+    if (operators.back() == &kNotIn) take();
     take();
-    ASSIGN_OR_RETURN(Expr * right, operand());
-    steps.push_back({at->op, right});
+    ASSIGN_OR_RETURN(Expr * operand, parse_binary(level + 1));
+    operands.push_back(operand);
   }
-  if (steps.empty()) return first;
+  if (level == kOr || level == kAnd || level == kConcat) {
+    auto* node = make_expr<SequenceExpr>(level == kOr    ? ExprKind::kOr
+                                         : level == kAnd ? ExprKind::kAnd
+                                                         : ExprKind::kConcat,
+                                         line);
+    node->items = keep(operands);
+    return node;
+  }
+  if (level == kComparison) {
+    auto* node = make_expr<CompareExpr>(ExprKind::kCompare, line);
+    node->left = left;
+    node->steps = heap_.make_array<CompareStep>(operators.size());
+    for (std::size_t i = 0; i < operators.size(); ++i) {
+      node->steps[i] = {operators[i]->comparison, operators[i]->order, operands[i + 1]};
+    }
+    return node;
+  }
   auto* node = make_expr<MathExpr>(ExprKind::kMath, line);
-  node->first = first;
-  node->steps = keep(steps);
-  return node;
-}
-
-Result<Expr*> ExpressionParser::parse_concat() {
-  const std::uint32_t line = current().line;
-  ASSIGN_OR_RETURN(Expr * first, parse_math(kProductLevel));
-  if (!current().is_operator("~")) return first;
-  std::vector<Expr*> items = {first};
-  while (skip_operator("~")) {
-    ASSIGN_OR_RETURN(Expr * item, parse_math(kProductLevel));
-    items.push_back(item);
+  node->first = left;
+  node->steps = heap_.make_array<MathStep>(operators.size());
+  for (std::size_t i = 0; i < operators.size(); ++i) {
+    node->steps[i] = {operators[i]->op, operands[i + 1]};
   }
-  auto* node = make_expr<SequenceExpr>(ExprKind::kConcat, line);
-  node->items = keep(items);
   return node;
 }
 
@@ -227,8 +214,7 @@ Result<Expr*> ExpressionParser::parse_unary(bool with_filters) {
     const Nesting nesting(*this);
     RETURN_IF_ERROR(nesting.status());
     const bool negates = current().is_operator("-");
-    auto* node =
-        make_expr<UnaryExpr>(negates ? ExprKind::kNegate : ExprKind::kPlus, take().line);
+    auto* node = make_expr<UnaryExpr>(negates ? ExprKind::kNegate : ExprKind::kPlus, take().line);
     ASSIGN_OR_RETURN(node->operand, parse_unary(false));
     value = node;
   } else {

@@ -142,13 +142,12 @@ Result<Arguments> ExpressionParser::parse_arguments() {
       take();
       ASSIGN_OR_RETURN(argument.value, parse_expression());
       valid = valid && arguments.named_rest == nullptr &&
-              std::ranges::none_of(named, [name](const NamedExpr& other) {
-                return other.name->view() == name;
-              });
+              std::ranges::none_of(
+                  named, [name](const NamedExpr& other) { return other.name->view() == name; });
       named.push_back(argument);
     } else {
-      valid = valid && arguments.rest == nullptr && arguments.named_rest == nullptr &&
-              named.empty();
+      valid =
+          valid && arguments.rest == nullptr && arguments.named_rest == nullptr && named.empty();
       ASSIGN_OR_RETURN(Expr * argument, parse_expression());
       positional.push_back(argument);
     }

@@ -173,7 +173,7 @@ bool is_repeatable(const Value& value) noexcept {
 }
 
 double as_double(const Value& value) noexcept {
-  return value.is_float()               ? value.as_float()
+  return value.is_float()              ? value.as_float()
          : value.is(Value::Type::kBig) ? static_cast<double>(value.as_big())
                                        : static_cast<double>(value.as_int());
 }

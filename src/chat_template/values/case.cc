@@ -103,8 +103,7 @@ const Str* change_ascii(Heap& heap, const Str& text, CaseChange change) {
   return result;
 }
 
-void change_range(Converter& converter, std::uint32_t begin, std::uint32_t end,
-                  CaseChange change) {
+void change_range(Converter& converter, std::uint32_t begin, std::uint32_t end, CaseChange change) {
   bool previous_cased = false;
   for (std::uint32_t at = begin; at < end;) {
     const unicode::Char c = converter.character(at);

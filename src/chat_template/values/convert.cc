@@ -106,8 +106,9 @@ Status append_macro(TextBuilder& out, const Macro& macro) {
 }
 
 Status append_range(TextBuilder& out, const Range& range) {
-  out.append_made(range.step == 1 ? format("range({}, {})", range.start, range.stop)
-                                  : format("range({}, {}, {})", range.start, range.stop, range.step));
+  out.append_made(range.step == 1
+                      ? format("range({}, {})", range.start, range.stop)
+                      : format("range({}, {}, {})", range.start, range.stop, range.step));
   return {};
 }
 
@@ -184,8 +185,8 @@ std::string float_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   std::array<char, 32> buffer{};
-  const std::to_chars_result end = std::to_chars(
-      buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific);
+  const std::to_chars_result end = std::to_chars(buffer.data(), buffer.data() + buffer.size(),
+                                                 value, std::chars_format::scientific);
   const std::string_view scientific(buffer.data(), end.ptr);
   const std::size_t e = scientific.find('e');
   std::string digits;
@@ -200,7 +201,8 @@ std::string float_text(double value) {
     if (count > 1) out.append(".").append(digits, 1);
     return out + format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0) return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  if (exponent < 0)
+    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
   if (count <= exponent + 1) {
     return out + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
   }

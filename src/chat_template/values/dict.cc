@@ -31,6 +31,7 @@ int compare_number_keys(const Value& a, const Value& b) noexcept {
 }  // namespace
 
 int compare_keys(const Value& a, const Value& b) noexcept {
+  if (a.same_as(b)) return 0;
   const int rank_a = rank(a);
   if (const int rank_b = rank(b); rank_a != rank_b) return rank_a < rank_b ? -1 : 1;
   switch (rank_a) {
@@ -55,13 +56,15 @@ int compare_keys(const Value& a, const Value& b) noexcept {
 }
 
 Status check_hashable(Runtime& runtime, const Value& key) {
-  if (key.is_list() || key.is_dict() || key.is(Value::Type::kKeys) ||
-      key.is(Value::Type::kItems)) {
+  if (key.is_list() || key.is_dict() || key.is(Value::Type::kKeys) || key.is(Value::Type::kItems)) {
     return fail("unhashable type: '{}'", type_name(key));
   }
+  if (key.is_str()) return runtime.charge_bytes(key.str().size);
   if (!key.is_tuple()) return {};
+  // Comparing keys later costs at most what this walk over them costs.
   const DepthGuard guard(runtime);
   RETURN_IF_ERROR(guard.status());
+  RETURN_IF_ERROR(runtime.charge(1));
   for (const Value& item : key.items().view()) RETURN_IF_ERROR(check_hashable(runtime, item));
   return {};
 }
@@ -74,9 +77,8 @@ const Value* find_key(const Dict& dict, const Value& key) noexcept {
     return nullptr;
   }
   const std::span<const std::uint32_t> order(dict.sorted, dict.size);
-  const auto at = std::ranges::lower_bound(order, key, KeyLess{}, [&dict](std::uint32_t entry) {
-    return dict.entries[entry].key;
-  });
+  const auto at = std::ranges::lower_bound(
+      order, key, KeyLess{}, [&dict](std::uint32_t entry) { return dict.entries[entry].key; });
   if (at == order.end() || compare_keys(dict.entries[*at].key, key) != 0) return nullptr;
   return &dict.entries[*at].value;
 }

@@ -137,15 +137,10 @@ Status append_string(Runtime& runtime, TextBuilder& out, const Str& text, const 
 
 void append_number(Heap& heap, TextBuilder& out, const Spec& spec, bool negative,
                    std::string digits, std::string_view prefix) {
-  std::string sign = negative           ? "-"
-                     : spec.sign == '+' ? "+"
-                     : spec.sign == ' ' ? " "
-                                        : "";
+  std::string sign = negative ? "-" : spec.sign == '+' ? "+" : spec.sign == ' ' ? " " : "";
   sign += prefix;
-  const std::size_t every = spec.type == 'x' || spec.type == 'X' || spec.type == 'b' ||
-                                    spec.type == 'o'
-                                ? 4
-                                : 3;
+  const std::size_t every =
+      spec.type == 'x' || spec.type == 'X' || spec.type == 'b' || spec.type == 'o' ? 4 : 3;
   if (spec.grouping != '\0') {
     // Zeros that pad up to the width are grouped with the digits.
     if (spec.fill == "0" && spec.align == '=') {
@@ -168,8 +163,8 @@ std::unexpected<Error> unknown_code(const Spec& spec, std::string_view type) {
 Status append_float(Runtime& runtime, TextBuilder& out, double value, const Spec& spec) {
   RETURN_IF_ERROR(check_width(runtime, spec.precision.value_or(0)));
   const double size = std::fabs(value);
-  FloatStyle style{.notation = spec.type, .precision = spec.precision.value_or(6),
-                   .alternate = spec.alternate};
+  FloatStyle style{
+      .notation = spec.type, .precision = spec.precision.value_or(6), .alternate = spec.alternate};
   std::string digits;
   switch (spec.type) {
     case '\0':
@@ -186,8 +181,10 @@ Status append_float(Runtime& runtime, TextBuilder& out, double value, const Spec
           digits = float_digits(size, {.notation = 'e', .precision = style.precision - 1});
           const std::size_t e = digits.find('e');
           std::size_t last = digits.find_last_not_of('0', e - 1);
-          if (digits.find('.') == std::string::npos) last = e - 1;
-          else if (digits[last] == '.') --last;
+          if (digits.find('.') == std::string::npos)
+            last = e - 1;
+          else if (digits[last] == '.')
+            --last;
           digits = digits.substr(0, last + 1) + digits.substr(e);
         } else {
           digits += ".0";

@@ -19,8 +19,7 @@ class CursorIterator final : public Iterator {
 
 bool is_iterable(const Value& value) noexcept {
   return value.is_str() || value.is_sequence() || value.is_dict() || value.is_view() ||
-         value.is(Value::Type::kRange) || value.is(Value::Type::kIterator) ||
-         value.is_undefined();
+         value.is(Value::Type::kRange) || value.is(Value::Type::kIterator) || value.is_undefined();
 }
 
 Result<Cursor> Cursor::over(Runtime& runtime, const Value& source) {

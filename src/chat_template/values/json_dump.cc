@@ -86,8 +86,8 @@ class Dumper final {
     std::uint32_t plain_from = 0;
     for (std::uint32_t at = 0; at < text.size;) {
       const auto byte = static_cast<unsigned char>(bytes[at]);
-      const bool plain = byte >= 0x20 && byte != '"' && byte != '\\' &&
-                         (byte < 0x80 || !style_.ensure_ascii);
+      const bool plain =
+          byte >= 0x20 && byte != '"' && byte != '\\' && (byte < 0x80 || !style_.ensure_ascii);
       if (plain) {
         ++at;
         continue;

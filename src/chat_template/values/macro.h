@@ -40,7 +40,7 @@ struct Loop {
   Value ahead;
   Value current;
   Value before;
-  Value last_changed;               // tuple of the last loop.changed(...) call
+  Value last_changed;                  // tuple of the last loop.changed(...) call
   const ForNode* recursive = nullptr;  // set for recursive loops
   Frame* outer = nullptr;
 

@@ -204,8 +204,7 @@ class PercentFormatter final {
 
   Status append_text(const Conversion& conversion, const Value& value) {
     const bool plain = conversion.type == 's';
-    ASSIGN_OR_RETURN(const Str* text,
-                     plain ? to_str(runtime_, value) : to_repr(runtime_, value));
+    ASSIGN_OR_RETURN(const Str* text, plain ? to_str(runtime_, value) : to_repr(runtime_, value));
     if (pattern_.is_markup) {
       ASSIGN_OR_RETURN(text, escape_html(runtime_, *text));
     }
@@ -235,10 +234,10 @@ class PercentFormatter final {
   }
 
   void append_number(const Conversion& conversion, NumberText number, bool negative) {
-    const std::string_view sign = negative             ? "-"
-                                  : conversion.plus    ? "+"
-                                  : conversion.space   ? " "
-                                                       : "";
+    const std::string_view sign = negative           ? "-"
+                                  : conversion.plus  ? "+"
+                                  : conversion.space ? " "
+                                                     : "";
     number.sign = std::string(sign).append(number.sign);
     const auto length = static_cast<std::int64_t>(number.sign.size() + number.digits.size());
     const std::int64_t missing = conversion.width - length;
@@ -251,8 +250,7 @@ class PercentFormatter final {
   }
 
   Status append_integer(const Conversion& conversion, const Value& value) {
-    const bool decimal = conversion.type == 'd' || conversion.type == 'i' ||
-                         conversion.type == 'u';
+    const bool decimal = conversion.type == 'd' || conversion.type == 'i' || conversion.type == 'u';
     std::int64_t number = 0;
     if (value.is_integral()) {
       number = value.as_int();
@@ -269,8 +267,8 @@ class PercentFormatter final {
     const unsigned base = decimal ? 10 : conversion.type == 'o' ? 8 : 16;
     text.digits = digits_in_base(magnitude(number), base);
     if (static_cast<std::int64_t>(text.digits.size()) < conversion.precision) {
-      text.digits.insert(
-          0, static_cast<std::size_t>(conversion.precision) - text.digits.size(), '0');
+      text.digits.insert(0, static_cast<std::size_t>(conversion.precision) - text.digits.size(),
+                         '0');
     }
     if (conversion.type == 'X') {
       for (char& c : text.digits) c = c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -285,8 +283,7 @@ class PercentFormatter final {
     if (!value.is_integral() && !value.is_float()) {
       return fail("must be real number, not {}", type_name(value));
     }
-    const double number =
-        value.is_float() ? value.as_float() : static_cast<double>(value.as_int());
+    const double number = value.is_float() ? value.as_float() : static_cast<double>(value.as_int());
     NumberText text;
     text.digits = float_digits(
         std::fabs(number),

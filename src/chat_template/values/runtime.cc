@@ -26,7 +26,7 @@ std::string describe_object(const Value& object) {
 std::unexpected<Error> fail_undefined(Runtime&, const Value& value) {
   const Undefined& why = value.undefined();
   if (!why.hint.empty()) return fail("{}", why.hint);
-  const std::string name = why.name.is_str() ? std::string(why.name.str().view())
+  const std::string name = why.name.is_str()   ? std::string(why.name.str().view())
                            : why.name.is_int() ? format("{}", why.name.as_int())
                                                : format("<{}>", type_name(why.name));
   if (why.object.is_missing()) return fail("'{}' is undefined", name);

@@ -9,8 +9,7 @@ std::size_t find_bytes(std::string_view text, std::string_view needle, std::size
   if (from > text.size()) return kNotFound;
   if (needle.empty()) return from;
   // memmem of the C library is a two-way search; std::string_view::find is quadratic.
-  const void* at =
-      memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
+  const void* at = memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
   if (at == nullptr) return kNotFound;
   return static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
 }

@@ -92,9 +92,8 @@ std::uint32_t Str::offset_of(std::uint64_t code_point) const noexcept {
 Origin Str::origin_at(std::uint32_t at) const noexcept {
   if (num_spans == 0) return origin;
   const OriginSpan* span =
-      std::upper_bound(spans, spans + num_spans, at, [](std::uint32_t key, const OriginSpan& s) {
-        return key < s.end;
-      });
+      std::upper_bound(spans, spans + num_spans, at,
+                       [](std::uint32_t key, const OriginSpan& s) { return key < s.end; });
   return span == spans + num_spans ? Origin::kData : span->origin;
 }
 
