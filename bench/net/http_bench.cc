@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <latch>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,14 @@ const std::string kEvent =
     R"(data: {"id":"chatcmpl-0123456789abcdef","object":"chat.completion.chunk","created":1700000000,)"
     R"("model":"m","choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}]})"
     "\n\n";
+
+MonotonicTime deadline() {
+  return SystemClock().now() + kPatience;
+}
+
+void send_bytes(BlockingStream& stream, std::string_view bytes) {
+  if (!stream.write_all(bytes, deadline())) std::abort();
+}
 
 double thread_cpu_us() {
   timespec t{};
@@ -64,8 +73,7 @@ struct Bench {
     return us;
   }
   [[nodiscard]] BlockingStream connect() const {
-    return std::move(
-        *BlockingStream::connect("127.0.0.1", server->port(), SystemClock().now() + kPatience));
+    return std::move(*BlockingStream::connect("127.0.0.1", server->port(), deadline()));
   }
 
   SystemClock clock;
@@ -78,8 +86,8 @@ struct Bench {
 void read_bytes(BlockingStream& stream, std::size_t num_bytes) {
   std::array<char, 65536> buffer;
   while (num_bytes > 0) {
-    const auto n = stream.read_some(std::span(buffer).first(std::min(num_bytes, buffer.size())),
-                                    SystemClock().now() + kPatience);
+    const auto n =
+        stream.read_some(std::span(buffer).first(std::min(num_bytes, buffer.size())), deadline());
     if (!n || *n == 0) std::abort();
     num_bytes -= *n;
   }
@@ -87,13 +95,13 @@ void read_bytes(BlockingStream& stream, std::size_t num_bytes) {
 
 std::size_t answer_size(Bench& bench) {
   BlockingStream stream = bench.connect();
-  (void)stream.write_all(kGet, SystemClock().now() + kPatience);
+  send_bytes(stream, kGet);
   std::array<char, 65536> buffer;
-  return *stream.read_some(buffer, SystemClock().now() + kPatience);
+  return *stream.read_some(buffer, deadline());
 }
 
 // range(0) requests are sent before the answers are read.
-void BM_Request(benchmark::State& state) {
+void request_answered(benchmark::State& state) {
   Bench bench([](const std::shared_ptr<HttpExchange>& exchange) {
     exchange->respond({.status = 200,
                        .headers = {{"content-type", "application/json"}},
@@ -106,14 +114,14 @@ void BM_Request(benchmark::State& state) {
   for (std::size_t i = 0; i < depth; ++i) requests += kGet;
   const double before = bench.server_cpu_us();
   for (auto _ : state) {
-    (void)stream.write_all(requests, SystemClock().now() + kPatience);
+    send_bytes(stream, requests);
     read_bytes(stream, size * depth);
   }
   const auto num_requests = static_cast<double>(state.iterations()) * static_cast<double>(depth);
   state.counters["server_us"] = (bench.server_cpu_us() - before) / num_requests;
   state.counters["requests"] = benchmark::Counter(num_requests, benchmark::Counter::kIsRate);
 }
-BENCHMARK(BM_Request)->Arg(1)->Arg(16)->UseRealTime()->MinTime(0.5);
+BENCHMARK(request_answered)->Arg(1)->Arg(16)->UseRealTime()->MinTime(0.5);
 
 // Reads whatever comes on many sockets, on a thread of its own.
 class Drain {
@@ -145,7 +153,7 @@ class Drain {
 constexpr std::size_t kNumStreams = 32;
 
 // Every iteration is one engine step: a batch of range(0) chunks for each of 32 streams.
-void BM_StreamedChunk(benchmark::State& state) {
+void streamed_chunk(benchmark::State& state) {
   std::mutex mutex;
   std::vector<std::shared_ptr<HttpExchange>> exchanges;
   Bench bench([&](const std::shared_ptr<HttpExchange>& exchange) {
@@ -156,7 +164,7 @@ void BM_StreamedChunk(benchmark::State& state) {
   std::vector<BlockingStream> streams;
   for (std::size_t i = 0; i < kNumStreams; ++i) {
     streams.push_back(bench.connect());
-    (void)streams.back().write_all(kGet, SystemClock().now() + kPatience);
+    send_bytes(streams.back(), kGet);
   }
   for (bool all_there = false; !all_there;) {
     const std::lock_guard lock(mutex);
@@ -187,10 +195,10 @@ void BM_StreamedChunk(benchmark::State& state) {
   });
   done.wait();
 }
-BENCHMARK(BM_StreamedChunk)->Arg(1)->Arg(16)->UseRealTime()->MinTime(0.5);
+BENCHMARK(streamed_chunk)->Arg(1)->Arg(16)->UseRealTime()->MinTime(0.5);
 
 // The limit: the same bytes to the same number of sockets by bare send(), reader and all.
-void BM_BareSend(benchmark::State& state) {
+void bare_send(benchmark::State& state) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -200,8 +208,7 @@ void BM_BareSend(benchmark::State& state) {
   std::vector<BlockingStream> streams;
   std::vector<int> senders;
   for (std::size_t i = 0; i < kNumStreams; ++i) {
-    streams.push_back(
-        std::move(*BlockingStream::connect("127.0.0.1", port, SystemClock().now() + kPatience)));
+    streams.push_back(std::move(*BlockingStream::connect("127.0.0.1", port, deadline())));
     senders.push_back(::accept(listener, nullptr, nullptr));
   }
   double sender_us = 0;
@@ -219,7 +226,7 @@ void BM_BareSend(benchmark::State& state) {
   for (const int fd : senders) ::close(fd);
   ::close(listener);
 }
-BENCHMARK(BM_BareSend)->UseRealTime()->MinTime(0.5);
+BENCHMARK(bare_send)->UseRealTime()->MinTime(0.5);
 
 }  // namespace
 }  // namespace penstock::net

@@ -64,8 +64,8 @@ void Exchange::on_disconnect(std::move_only_function<void()> callback) {
   }
 }
 
-void Exchange::set_probe(std::string chunk) {
-  if (connection_) connection_->set_probe(std::move(chunk));
+void Exchange::set_probe(std::string_view chunk) {
+  if (connection_) connection_->set_probe(chunk);
 }
 
 void Exchange::set_timer(Duration delay, std::move_only_function<void()> callback) {

@@ -29,7 +29,7 @@ class Exchange final : public HttpExchange {
   [[nodiscard]] std::size_t unsent_bytes() const noexcept override;
   [[nodiscard]] bool is_disconnected() const noexcept override { return is_disconnected_; }
   void on_disconnect(std::move_only_function<void()> callback) override;
-  void set_probe(std::string chunk) override;
+  void set_probe(std::string_view chunk) override;
   void set_timer(Duration delay, std::move_only_function<void()> callback) override;
   void cancel_timer() override;
   void post(std::move_only_function<void()> task) override;

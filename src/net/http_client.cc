@@ -88,7 +88,7 @@ struct HttpClient::Receiver {
     return hand_out(parser->take_body());
   }
 
-  Status hand_out(std::string piece) {
+  Status hand_out(std::string_view piece) {
     if (piece.empty()) return {};
     if (on_body) {
       if (!on_body(piece)) return make_error(ErrorCode::kCancelled, "the caller ended the request");

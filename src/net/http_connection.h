@@ -50,7 +50,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void abort();
   [[nodiscard]] std::size_t unsent_bytes() const noexcept { return out_.size(); }
   void set_on_disconnect(LoopTask callback) { on_disconnect_ = std::move(callback); }
-  void set_probe(std::string chunk) { probe_ = std::move(chunk); }
+  void set_probe(std::string_view chunk) { probe_ = chunk; }
   void set_exchange_timer(Duration delay, LoopTask callback);
   void cancel_exchange_timer();
   // The last holder has dropped it.

@@ -4,17 +4,16 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/ledger.h"
+#include "base/mutex.h"
 #include "net/http_server.h"
 #include "net/io_pool.h"
 
@@ -47,8 +46,8 @@ struct HttpCore {
   std::atomic<bool> accept_paused{false};  // at max_connections
   std::function<void()> resume_accept;     // from any loop
 
-  std::mutex mutex;
-  std::condition_variable all_gone;  // num_connections fell to 0
+  Mutex mutex;
+  CondVar all_gone;  // num_connections fell to 0
 
   [[nodiscard]] HttpResponse error_response(int status, std::string_view message) const;
   void connection_closed();

@@ -33,19 +33,19 @@ class Gathering {
  public:
   explicit Gathering(std::size_t count) : missing_(count) {}
   void arrive() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --missing_;
     complete_.notify_all();
   }
   void wait(Duration timeout) {
-    std::unique_lock lock(mutex_);
-    complete_.wait_for(lock, timeout, [this] { return missing_ == 0; });
+    const MutexLock lock(mutex_);
+    complete_.wait_for(mutex_, timeout, [this]() REQUIRES(mutex_) { return missing_ == 0; });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable complete_;
-  std::size_t missing_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar complete_;
+  std::size_t missing_ GUARDED_BY(mutex_);
 };
 
 }  // namespace
@@ -65,7 +65,7 @@ void HttpCore::connection_closed() {
   const std::size_t before = num_connections.fetch_sub(1);
   if (accept_paused.exchange(false)) resume_accept();
   if (before == 1) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     all_gone.notify_all();
   }
 }
@@ -171,8 +171,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     run_on_loops([self = shared_from_this()](
                      std::size_t i) { self->for_each_connection(i, &HttpConnection::close_now); },
                  deadline - monotonic_now());
-    std::unique_lock lock(core->mutex);
-    core->all_gone.wait_for(lock, deadline - monotonic_now(),
+    const MutexLock lock(core->mutex);
+    core->all_gone.wait_for(core->mutex, deadline - monotonic_now(),
                             [this] { return core->num_connections.load() == 0; });
   }
 

@@ -89,7 +89,7 @@ class HttpExchange {
   // client closes its sending side while the stream is quiet: one that has gone altogether answers
   // it with a reset, so that on_disconnect() need not wait for the next token. Unanswered requests
   // are probed without it (README.md, "Disconnects"). Optional.
-  virtual void set_probe(std::string chunk) { (void)chunk; }
+  virtual void set_probe(std::string_view /*chunk*/) {}
   // Runs `callback` on the loop after `delay` unless the exchange is over by then; a new timer
   // replaces the old one.
   virtual void set_timer(Duration delay, std::move_only_function<void()> callback) = 0;

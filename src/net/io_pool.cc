@@ -3,12 +3,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <condition_variable>
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutex.h"
 #include "base/thread.h"
 #include "net/loop_context.h"
 
@@ -21,7 +20,7 @@ constexpr auto kTickInterval = std::chrono::seconds(1);
 }  // namespace
 
 bool LoopInbox::post(LoopTask task) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closed_) return false;
   tasks_.push_back(std::move(task));
   if (tasks_.size() == 1) wake_();
@@ -29,18 +28,18 @@ bool LoopInbox::post(LoopTask task) {
 }
 
 std::vector<LoopTask> LoopInbox::take_all() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(tasks_, {});
 }
 
 void LoopInbox::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   wake_ = nullptr;
 }
 
 bool LoopInbox::is_closed() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return closed_;
 }
 
@@ -120,9 +119,9 @@ struct IoPool::Impl {
 
   const LoopDelayObserver observer;
   std::vector<std::unique_ptr<Member>> members;
-  std::mutex mutex;
-  std::condition_variable ended;
-  std::size_t num_running = 0;  // guarded by mutex
+  Mutex mutex;
+  CondVar ended;
+  std::size_t num_running GUARDED_BY(mutex) = 0;
 };
 
 IoPool::IoPool(std::size_t num_threads, LoopDelayObserver observer)
@@ -131,13 +130,16 @@ IoPool::IoPool(std::size_t num_threads, LoopDelayObserver observer)
   for (std::size_t i = 0; i < num_threads; ++i) {
     impl_->members.push_back(std::make_unique<Impl::Member>(i, impl_->observer));
   }
-  impl_->num_running = num_threads;
+  {
+    const MutexLock lock(impl_->mutex);
+    impl_->num_running = num_threads;
+  }
   for (const auto& member : impl_->members) {
     member->tick();
     member->thread = NamedThread(format("net-io-{}", member->loop.index),
                                  [impl = impl_.get(), member = member.get()] {
                                    member->run();
-                                   const std::lock_guard lock(impl->mutex);
+                                   const MutexLock lock(impl->mutex);
                                    --impl->num_running;
                                    impl->ended.notify_all();
                                  });
@@ -174,8 +176,9 @@ void IoPool::stop(Duration timeout) {
     asio::post(io, [&io] { asio::post(io, [&io] { io.stop(); }); });
   }
   {
-    std::unique_lock lock(impl_->mutex);
-    impl_->ended.wait_for(lock, timeout, [this] { return impl_->num_running == 0; });
+    const MutexLock lock(impl_->mutex);
+    impl_->ended.wait_for(impl_->mutex, timeout,
+                          [this]() REQUIRES(impl_->mutex) { return impl_->num_running == 0; });
   }
   for (const auto& member : impl_->members) {
     member->loop.context->io.stop();

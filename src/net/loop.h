@@ -11,11 +11,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "net/io_pool.h"
 
 namespace penstock::net {
@@ -43,10 +43,10 @@ class LoopInbox final {
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<LoopTask> tasks_;  // guarded by mutex_
-  bool closed_ = false;          // guarded by mutex_
-  LoopTask wake_;                // guarded by mutex_; gone once closed
+  mutable Mutex mutex_;
+  std::vector<LoopTask> tasks_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
+  LoopTask wake_ GUARDED_BY(mutex_);  // gone once closed
   std::atomic<std::thread::id> thread_;
 };
 

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/check.h"
+#include "base/log.h"
 #include "net/loop_context.h"
 
 namespace penstock::net {
@@ -37,6 +37,11 @@ void wait(IoPool::Loop& loop, Descriptor& descriptor, Descriptor::wait_type type
       type, [&loop, callback = std::move(callback)](const boost::system::error_code& ec) mutable {
         if (!ec) loop.run(std::move(callback));
       });
+}
+
+void close_descriptor(Descriptor& descriptor) noexcept {
+  boost::system::error_code ec;
+  if (descriptor.close(ec)) log_debug("closing a socket: {}", ec.message());
 }
 
 std::string peer_text(const sockaddr_storage& address) {
@@ -98,8 +103,8 @@ struct Socket::Impl {
 Socket::Socket(IoPool::Loop& loop, int fd)
     : impl_(new Impl{loop, loop.context, Descriptor(loop.context->io)}) {
   boost::system::error_code ec;
-  impl_->descriptor.assign(fd, ec);
-  if (ec) ::close(fd);  // the loop's epoll is full: the first wait reports a bad descriptor
+  if (impl_->descriptor.assign(fd, ec))
+    ::close(fd);  // the loop's epoll is full: the first wait reports a bad descriptor
 }
 
 Socket::~Socket() = default;
@@ -146,8 +151,7 @@ void Socket::reset_on_close() noexcept {
 }
 
 void Socket::close() noexcept {
-  boost::system::error_code ignored;
-  impl_->descriptor.close(ignored);
+  close_descriptor(impl_->descriptor);
 }
 
 struct Listener::Impl {
@@ -207,8 +211,7 @@ Listener::Accepted Listener::accept() {
 }
 
 void Listener::close() noexcept {
-  boost::system::error_code ignored;
-  impl_->descriptor.close(ignored);
+  close_descriptor(impl_->descriptor);
 }
 
 struct Timer::State {
