@@ -8,26 +8,26 @@ InFlight::InFlight(net::IoPool& pool, std::size_t max)
     : pool_(pool), max_(max), lists_(pool.num_loops()) {}
 
 bool InFlight::try_enter() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (count_ >= max_) return false;
   ++count_;
   return true;
 }
 
 void InFlight::leave() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   CHECK(count_ > 0);
   if (--count_ == 0) empty_.notify_all();
 }
 
 std::size_t InFlight::count() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return count_;
 }
 
 bool InFlight::wait_until_empty(Duration timeout) {
-  std::unique_lock lock(mutex_);
-  return empty_.wait_for(lock, timeout, [this] { return count_ == 0; });
+  const MutexLock lock(mutex_);
+  return empty_.wait_for(mutex_, timeout, [this]() REQUIRES(mutex_) { return count_ == 0; });
 }
 
 void InFlight::list(std::size_t loop_index, std::shared_ptr<Generation> generation) {

@@ -6,15 +6,14 @@
 // belong to their loops.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "net/io_pool.h"
 
 namespace penstock::frontend {
@@ -43,9 +42,9 @@ class InFlight final {
 
   net::IoPool& pool_;
   const std::size_t max_;
-  mutable std::mutex mutex_;
-  std::condition_variable empty_;
-  std::size_t count_ = 0;    // guarded by mutex_
+  mutable Mutex mutex_;
+  CondVar empty_;
+  std::size_t count_ GUARDED_BY(mutex_) = 0;
   std::vector<List> lists_;  // each is its loop's
 };
 

@@ -21,13 +21,13 @@ WorkerStream::~WorkerStream() = default;
 
 void WorkerStream::attach(const std::string& request_id, std::size_t loop_index,
                           std::shared_ptr<OutputReceiver> receiver) {
-  const std::lock_guard lock(routes_mutex_);
+  const MutexLock lock(routes_mutex_);
   routes_[request_id] = {loop_index, std::move(receiver)};
 }
 
 void WorkerStream::detach(const std::string& request_id) {
   Route last;  // destroyed outside the lock
-  const std::lock_guard lock(routes_mutex_);
+  const MutexLock lock(routes_mutex_);
   if (const auto at = routes_.find(request_id); at != routes_.end()) {
     last = std::move(at->second);
     routes_.erase(at);
@@ -35,7 +35,7 @@ void WorkerStream::detach(const std::string& request_id) {
 }
 
 Status WorkerStream::submit(rpc::Submit submit) {
-  const std::lock_guard lock(send_mutex_);
+  const MutexLock lock(send_mutex_);
   submit.submit_number = next_submit_;
   RETURN_IF_ERROR(end_->send(std::move(submit)));
   ++next_submit_;
@@ -43,7 +43,7 @@ Status WorkerStream::submit(rpc::Submit submit) {
 }
 
 Status WorkerStream::cancel(rpc::Cancel cancel) {
-  const std::lock_guard lock(send_mutex_);
+  const MutexLock lock(send_mutex_);
   return end_->send(std::move(cancel));
 }
 
@@ -59,7 +59,7 @@ void WorkerStream::on_message(rpc::UpMessage message, rpc::Credit credit) {
 void WorkerStream::on_step(rpc::StepOutputs step, rpc::Credit credit) {
   std::vector<std::vector<Delivery>> by_loop(pool_.num_loops());
   {
-    const std::lock_guard lock(routes_mutex_);
+    const MutexLock lock(routes_mutex_);
     for (rpc::Output& output : step.outputs) {
       const auto at = routes_.find(output.key.request_id);
       if (at == routes_.end()) continue;
@@ -81,7 +81,7 @@ void WorkerStream::on_step(rpc::StepOutputs step, rpc::Credit credit) {
 
 void WorkerStream::on_closed() {
   ready_.store(false, std::memory_order_release);
-  const std::lock_guard lock(routes_mutex_);
+  const MutexLock lock(routes_mutex_);
   for (const auto& [request_id, route] : routes_) {
     pool_.post(route.loop_index, [receiver = route.receiver] { receiver->on_stream_lost(); });
   }

@@ -10,11 +10,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "net/io_pool.h"
 #include "rpc/channel.h"
@@ -65,10 +65,10 @@ class WorkerStream final {
 
   net::IoPool& pool_;
   std::atomic<bool> ready_{true};
-  std::mutex send_mutex_;
-  std::uint64_t next_submit_ = 1;  // guarded by send_mutex_
-  std::mutex routes_mutex_;
-  std::unordered_map<std::string, Route> routes_;  // guarded by routes_mutex_
+  Mutex send_mutex_;
+  std::uint64_t next_submit_ GUARDED_BY(send_mutex_) = 1;
+  Mutex routes_mutex_;
+  std::unordered_map<std::string, Route> routes_ GUARDED_BY(routes_mutex_);
   // Destroyed first: after that no callback comes.
   std::unique_ptr<rpc::FrontendEnd> end_;
 };
