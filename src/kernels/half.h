@@ -6,7 +6,7 @@
 
 namespace penstock::kernels {
 
-[[nodiscard]] constexpr float f16_to_f32(std::uint16_t half) noexcept {
+[[nodiscard, gnu::always_inline]] constexpr float f16_to_f32(std::uint16_t half) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
   const std::uint32_t exponent = (half >> 10) & 0x1FU;
   const std::uint32_t fraction = half & 0x3FFU;
@@ -18,13 +18,13 @@ namespace penstock::kernels {
   return std::bit_cast<float>(sign | (wide_exponent << 23) | (fraction << 13));
 }
 
-[[nodiscard]] constexpr float bf16_to_f32(std::uint16_t value) noexcept {
+[[nodiscard, gnu::always_inline]] constexpr float bf16_to_f32(std::uint16_t value) noexcept {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
 }
 
 // Round to nearest, ties to even. As the processor's own conversion, subnormals become zero of
 // their sign and NaNs become quiet.
-[[nodiscard]] constexpr std::uint16_t f32_to_bf16(float value) noexcept {
+[[nodiscard, gnu::always_inline]] constexpr std::uint16_t f32_to_bf16(float value) noexcept {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
   if ((bits & 0x7F800000U) == 0) bits &= 0x80000000U;

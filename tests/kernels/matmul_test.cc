@@ -176,6 +176,10 @@ TEST_P(Matmul, has_the_bits_of_the_portable_kernels) {
   }
 }
 
+TEST_P(Matmul, is_of_the_common_arithmetic) {
+  EXPECT_EQ(arithmetic_family(*GetParam()), "fma") << "so it needs another numerics string";
+}
+
 // Subnormal, huge and cancelling products, where instructions could differ in the details.
 TEST_P(Matmul, has_the_bits_of_the_portable_kernels_at_the_edges_of_bf16) {
   std::mt19937 random(29);

@@ -131,22 +131,20 @@ class Attention {
                                   args_.kv.v_group(has_second ? group + 1 : group)};
     const std::uint32_t first = first_active(tile);
     std::uint32_t q = first;
-    for (; q + 4 <= num_; q += 4) score<4>(q, keys);
-    if (q + 2 <= num_) {
-      score<2>(q, keys);
-      q += 2;
+    if constexpr (S::kRowBlock >= 8) {
+      for (; q + 4 <= num_; q += 4) score<4>(q, keys);
     }
+    for (; q + 2 <= num_; q += 2) score<2>(q, keys);
     if (q < num_) score<1>(q, keys);
     for (q = first; q < num_; ++q) soften(q, positions_of(q) - tile);
     // A query that ends inside the tile takes just its positions; the others go together.
     for (q = first; q < num_ && positions_of(q) - tile < kTilePositions; ++q) {
       weigh_some(q, positions_of(q) - tile, values);
     }
-    for (; q + 4 <= num_; q += 4) weigh_all<4>(q, values);
-    if (q + 2 <= num_) {
-      weigh_all<2>(q, values);
-      q += 2;
+    if constexpr (S::kRowBlock >= 8) {
+      for (; q + 4 <= num_; q += 4) weigh_all<4>(q, values);
     }
+    for (; q + 2 <= num_; q += 2) weigh_all<2>(q, values);
     if (q < num_) weigh_all<1>(q, values);
   }
 
@@ -203,7 +201,9 @@ class Attention {
   template <int Queries>
   void weigh_all(std::uint32_t q, const std::byte* const* values) {
     std::uint32_t d = 0;
-    for (; d + 64 <= padded_dim_; d += 64) weigh_vectors<Queries, 4>(q, d, values);
+    if constexpr (S::kRowBlock >= 8) {
+      for (; d + 64 <= padded_dim_; d += 64) weigh_vectors<Queries, 4>(q, d, values);
+    }
     for (; d < padded_dim_; d += 16) weigh_vectors<Queries, 1>(q, d, values);
   }
 

@@ -1,7 +1,7 @@
 // Matrix product of packed weights and rows of activations.
 //
 // For one or two panels and 256 k at a time, the weights are unpacked into a tile in the first
-// cache; each row then multiplies that tile with the sums of 8 rows x 2 panels in registers.
+// cache; each row then multiplies that tile with the sums of a few rows x 2 panels in registers.
 //
 // The arithmetic of one (row, output), whatever the blocking: within each segment of 64 k a sum
 // starts at 0 and takes one step after the other (f32: one fused multiply-add per k; bf16: per pair
@@ -140,15 +140,11 @@ class Gemm {
       chunk.totals += std::size_t{by} * Panels * kPanelOutputs;
       rows -= by;
     };
-    while (rows >= 8) {
-      multiply_block<8, Panels, 1>(chunk);
-      advance(8);
+    if constexpr (S::kRowBlock >= 8) {
+      for (; rows >= 8; advance(8)) multiply_block<8, Panels, 1>(chunk);
+      for (; rows >= 4; advance(4)) multiply_block<4, Panels, 1>(chunk);
     }
-    if (rows >= 4) {
-      multiply_block<4, Panels, 1>(chunk);
-      advance(4);
-    }
-    if (rows >= 2) {
+    while (rows >= 2) {
       multiply_block<2, Panels, 2>(chunk);
       advance(2);
     }

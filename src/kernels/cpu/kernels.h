@@ -28,7 +28,7 @@ inline constexpr std::uint32_t kMaxHeadDim = 256;
 // What a matrix product reads: f32, or bf16 rounded to nearest even.
 enum class ActivationType : std::uint8_t { kF32, kBF16 };
 
-[[nodiscard]] constexpr std::size_t value_bytes(ActivationType type) noexcept {
+[[nodiscard, gnu::always_inline]] constexpr std::size_t value_bytes(ActivationType type) noexcept {
   return type == ActivationType::kF32 ? 4 : 2;
 }
 

@@ -27,29 +27,29 @@ struct KvShape {
   std::uint32_t head_dim = 0;    // even
   std::uint32_t block_size = 0;  // positions, a multiple of 16
 
-  [[nodiscard]] constexpr std::uint32_t padded_dim() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::uint32_t padded_dim() const noexcept {
     return (head_dim + 15) / 16 * 16;
   }
-  [[nodiscard]] constexpr std::size_t value_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t value_bytes() const noexcept {
     return type == KvType::kF32 ? 4 : 2;
   }
   // Bytes of 16 positions of one head.
-  [[nodiscard]] constexpr std::size_t k_group_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t k_group_bytes() const noexcept {
     return std::size_t{kGroupPositions} * head_dim * value_bytes();
   }
-  [[nodiscard]] constexpr std::size_t v_group_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t v_group_bytes() const noexcept {
     return std::size_t{kGroupPositions} * padded_dim() * value_bytes();
   }
-  [[nodiscard]] constexpr std::size_t groups_per_block() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t groups_per_block() const noexcept {
     return block_size / kGroupPositions;
   }
-  [[nodiscard]] constexpr std::size_t k_layer_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t k_layer_bytes() const noexcept {
     return groups_per_block() * k_group_bytes() * num_kv_heads;
   }
-  [[nodiscard]] constexpr std::size_t v_layer_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t v_layer_bytes() const noexcept {
     return groups_per_block() * v_group_bytes() * num_kv_heads;
   }
-  [[nodiscard]] constexpr std::size_t block_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t block_bytes() const noexcept {
     return (k_layer_bytes() + v_layer_bytes()) * num_layers;
   }
 };
@@ -62,19 +62,19 @@ struct KvHeadView {
   std::uint32_t layer = 0;
   std::uint32_t kv_head = 0;
 
-  [[nodiscard]] std::byte* k_group(std::uint32_t group) const noexcept {
+  [[nodiscard, gnu::always_inline]] std::byte* k_group(std::uint32_t group) const noexcept {
     const std::size_t in_block = group % shape->groups_per_block();
     return layer_start(group) +
            (kv_head * shape->groups_per_block() + in_block) * shape->k_group_bytes();
   }
-  [[nodiscard]] std::byte* v_group(std::uint32_t group) const noexcept {
+  [[nodiscard, gnu::always_inline]] std::byte* v_group(std::uint32_t group) const noexcept {
     const std::size_t in_block = group % shape->groups_per_block();
     return layer_start(group) + shape->k_layer_bytes() +
            (kv_head * shape->groups_per_block() + in_block) * shape->v_group_bytes();
   }
 
  private:
-  [[nodiscard]] std::byte* layer_start(std::uint32_t group) const noexcept {
+  [[nodiscard, gnu::always_inline]] std::byte* layer_start(std::uint32_t group) const noexcept {
     const std::size_t block = block_table[group / shape->groups_per_block()];
     return pool + block * shape->block_bytes() +
            layer * (shape->k_layer_bytes() + shape->v_layer_bytes());

@@ -31,7 +31,7 @@ struct PanelBlock {
   std::uint32_t code_bytes;
   std::uint32_t scale_bytes;
 };
-[[nodiscard]] constexpr PanelBlock panel_block(WeightType type) noexcept {
+[[nodiscard, gnu::always_inline]] constexpr PanelBlock panel_block(WeightType type) noexcept {
   switch (type) {
     case WeightType::kF32:
       return {2, 128, 0};
@@ -64,20 +64,20 @@ struct PackedMatrix {
   std::uint32_t num_inputs = 0;       // K, a multiple of the type's block
   const std::byte* panels = nullptr;  // 64-byte aligned; [num_panels()][panel_bytes()]
 
-  [[nodiscard]] constexpr std::uint32_t num_panels() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::uint32_t num_panels() const noexcept {
     return (num_outputs + kPanelOutputs - 1) / kPanelOutputs;
   }
-  [[nodiscard]] constexpr std::size_t num_blocks() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t num_blocks() const noexcept {
     const std::uint32_t values = panel_block(type).values;
     return (num_inputs + values - 1) / values;
   }
-  [[nodiscard]] constexpr std::size_t code_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t code_bytes() const noexcept {
     return num_blocks() * panel_block(type).code_bytes;
   }
-  [[nodiscard]] constexpr std::size_t panel_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t panel_bytes() const noexcept {
     return code_bytes() + (num_blocks() * panel_block(type).scale_bytes + 63) / 64 * 64;
   }
-  [[nodiscard]] constexpr std::size_t total_bytes() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t total_bytes() const noexcept {
     return num_panels() * panel_bytes();
   }
 };

@@ -18,6 +18,7 @@ struct Avx512Simd {
   using F = __m512;
   using I = __m512i;
 #define PENSTOCK_SIMD [[gnu::always_inline]] static inline
+  static constexpr int kRowBlock = 8;
 
   PENSTOCK_SIMD F load(const float* p) { return _mm512_loadu_ps(p); }
   PENSTOCK_SIMD void store(float* p, F v) { _mm512_storeu_ps(p, v); }

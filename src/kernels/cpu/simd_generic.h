@@ -22,6 +22,13 @@ struct GenericSimd {
   using I = std::int32_t __attribute__((vector_size(64)));
   using U = std::uint32_t __attribute__((vector_size(64)));
 #define PENSTOCK_SIMD [[gnu::always_inline]] static inline
+#if defined(__FMA__)
+#define PENSTOCK_SIMD_FUSED PENSTOCK_SIMD
+#else
+// Sixteen calls of the C library: one more call costs little and keeps the code small.
+#define PENSTOCK_SIMD_FUSED [[gnu::noinline]] static
+#endif
+  static constexpr int kRowBlock = 2;  // rows that a matrix product keeps in registers
 
   PENSTOCK_SIMD F load(const float* p) {
     F r;
@@ -46,7 +53,7 @@ struct GenericSimd {
   // b where either is NaN, as the processor's instruction.
   PENSTOCK_SIMD F max(F a, F b) { return a > b ? a : b; }
   PENSTOCK_SIMD F min(F a, F b) { return a < b ? a : b; }
-  PENSTOCK_SIMD F fma(F a, F b, F c) {
+  PENSTOCK_SIMD_FUSED F fma(F a, F b, F c) {
 #if defined(__FMA__)
     const Halves x = __builtin_bit_cast(Halves, a);
     const Halves y = __builtin_bit_cast(Halves, b);
@@ -136,7 +143,7 @@ struct GenericSimd {
   }
   // acc + odd product, rounded, then + even product, rounded; subnormal inputs and results are
   // zero of their sign. This is what the AVX-512 BF16 instruction does.
-  PENSTOCK_SIMD F dot_pairs(F acc, I a, I b) {
+  PENSTOCK_SIMD_FUSED F dot_pairs(F acc, I a, I b) {
     const F odd = flush(fma(flush(upper_half(a)), flush(upper_half(b)), flush(acc)));
     return flush(fma(flush(lower_half(a)), flush(lower_half(b)), odd));
   }
@@ -171,6 +178,7 @@ struct GenericSimd {
     return reinterpret_cast<F>((raw & 0x7F800000U) == 0U ? raw & 0x80000000U : raw);
   }
 #undef PENSTOCK_SIMD
+#undef PENSTOCK_SIMD_FUSED
 };
 
 }  // namespace penstock::kernels
