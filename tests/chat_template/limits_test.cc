@@ -43,6 +43,17 @@ std::string repeated(std::string_view text, int times) {
   return out;
 }
 
+TEST(ChatTemplateLimits, widths_and_steps_at_the_edge_of_64_bits_are_no_trouble) {
+  const std::string lowest = "(-9223372036854775807 - 1)";
+  EXPECT_EQ(render("{{ 'ab'.center(" + lowest + ") }}", {})->bytes(), "ab");
+  EXPECT_EQ(render("{{ 'ab'.zfill(" + lowest + ") }}", {})->bytes(), "ab");
+  EXPECT_EQ(failure_of("{{ 'ab'.ljust(9223372036854775807) }}").code(),
+            ErrorCode::kResourceExhausted);
+  EXPECT_EQ(failure_of("{{ '{:4611686018427387904d}'.format(1) }}").code(), ErrorCode::kInvalid);
+  EXPECT_EQ(render("{{ range(1, 9223372036854775807, 9223372036854775806) | list }}", {})->bytes(),
+            "[1]");
+}
+
 TEST(ChatTemplateLimits, steps_end_loops_that_would_run_for_days) {
   const std::string source =
       repeated("{% for x in range(100000) %}", 4) + repeated("{% endfor %}", 4);

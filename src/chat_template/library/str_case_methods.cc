@@ -107,8 +107,8 @@ Result<Value> pad_method(Runtime& runtime, const Value& self, const Args& args) 
       return fail("The fill character must be exactly one character long");
     }
   }
+  if (width <= text.length()) return self;
   const std::int64_t missing = width - text.length();
-  if (missing <= 0) return self;
   RETURN_IF_ERROR(check_width(runtime, missing));
   const std::int64_t left = side == Side::kLeft    ? missing
                             : side == Side::kRight ? 0
@@ -125,8 +125,8 @@ Result<Value> zfill(Runtime& runtime, const Value& self, const Args& args) {
   ASSIGN_OR_RETURN(const auto bound, bind_positional<1>("zfill", args, 1));
   ASSIGN_OR_RETURN(const std::int64_t width, int_or(runtime, bound[0], 0));
   const Str& text = self.str();
+  if (width <= text.length()) return self;
   const std::int64_t missing = width - text.length();
-  if (missing <= 0) return self;
   RETURN_IF_ERROR(check_width(runtime, missing));
   const bool is_signed = text.size > 0 && (text.bytes[0] == '+' || text.bytes[0] == '-');
   TextBuilder out(runtime.heap());

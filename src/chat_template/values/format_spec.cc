@@ -268,7 +268,10 @@ Status append_int(Runtime& runtime, TextBuilder& out, std::int64_t value, const 
 }  // namespace
 
 Status check_width(Runtime& runtime, std::int64_t width) {
-  if (width < 0 || !runtime.heap().fits(static_cast<std::uint64_t>(width) * 4)) {
+  // A character takes at most 4 bytes; a width that wraps in the product is caught before it.
+  const std::uint64_t most = runtime.heap().max_bytes() / 4;
+  if (width < 0 || static_cast<std::uint64_t>(width) > most ||
+      !runtime.heap().fits(static_cast<std::uint64_t>(width) * 4)) {
     return memory_exhausted(runtime.heap());
   }
   return runtime.charge_bytes(static_cast<std::uint64_t>(width));

@@ -185,7 +185,12 @@ struct Range {
   std::int64_t stop = 0;
   std::int64_t step = 1;
   std::int64_t size = 0;
-  [[nodiscard]] std::int64_t at(std::int64_t index) const noexcept { return start + index * step; }
+  // Modulo 2^64, because one past the last item may lie outside of 64 bits.
+  [[nodiscard]] std::int64_t at(std::int64_t index) const noexcept {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(start) +
+                                     static_cast<std::uint64_t>(index) *
+                                         static_cast<std::uint64_t>(step));
+  }
 };
 
 struct Attribute {
