@@ -33,8 +33,8 @@ void add_model_settings(Settings& table, ServeSettings& v) {
 void add_engine_settings(Settings& table, ServeSettings& v) {
   table.section("Engine");
   table.add("compute", &v.compute, {"f32", "bf16"}, "Arithmetic of the matrix products");
-  table.add("kv-dtype", &v.kv_dtype, {"f32", "bf16"},
-            "Type of the KV cache (default: f32 with --compute f32, else bf16)");
+  table.add("kv-dtype", &v.kv_dtype, {"auto", "f32", "bf16"},
+            "Type of the KV cache; auto: f32 with --compute f32, else bf16");
   table.add("threads", &v.threads, SettingRange{1, 1024},
             "Compute threads (default: physical cores)");
   table.add("block-size", &v.block_size, SettingRange{1, 1024}, "Tokens per KV block");
@@ -161,7 +161,7 @@ frontend::FrontendOptions frontend_options(const ServeSettings& v) {
 worker::NativeEngineOptions engine_options(const ServeSettings& v) {
   worker::NativeEngineOptions options;
   const bool is_f32 = v.compute == "f32";
-  const bool is_f32_kv = v.kv_dtype.empty() ? is_f32 : v.kv_dtype == "f32";
+  const bool is_f32_kv = v.kv_dtype == "auto" ? is_f32 : v.kv_dtype == "f32";
   options.compute = is_f32 ? model::ComputeType::kF32 : model::ComputeType::kBF16;
   options.kv_dtype = is_f32_kv ? model::KvDType::kF32 : model::KvDType::kBF16;
   options.block_size = static_cast<std::uint32_t>(v.block_size);

@@ -47,7 +47,7 @@ struct ServeSettings {
   std::string metrics_prefix = "penstock_frontend";
 
   std::string compute = "bf16";
-  std::string kv_dtype;  // empty: f32 with --compute f32, else bf16
+  std::string kv_dtype = "auto";  // f32 with --compute f32, else bf16
   std::int64_t block_size = 32;
   std::optional<std::int64_t> kv_blocks;
   std::optional<double> kv_cache_gb;
