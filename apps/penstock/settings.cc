@@ -172,6 +172,7 @@ struct Settings::Impl {
       }
       if ((*it)->option->count() > 0) continue;
       ASSIGN_OR_RETURN(const std::vector<std::string> values, values_of(name, node));
+      if (values.empty()) continue;  // an empty list is what every list is by default
       RETURN_IF_ERROR(give(**it, values, "file " + config_path));
     }
     return {};

@@ -8,6 +8,7 @@ namespace penstock::chat_template {
 std::size_t find_bytes(std::string_view text, std::string_view needle, std::size_t from) noexcept {
   if (from > text.size()) return kNotFound;
   if (needle.empty()) return from;
+  if (text.empty()) return kNotFound;  // its data may be null, which memmem does not take
   // memmem of the C library is a two-way search; std::string_view::find is quadratic.
   const void* at = memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
   if (at == nullptr) return kNotFound;
