@@ -32,16 +32,16 @@ struct Arithmetic {
 class Invariance : public ::testing::TestWithParam<Arithmetic> {
  protected:
   static void SetUpTestSuite() {
-    directory_ = new testing::TempDir;
-    const auto path = directory_->path() / "tiny.gguf";
+    directory = new testing::TempDir;
+    const auto path = directory->path() / "tiny.gguf";
     testing::TinyModel({.dtype = formats::DType::kQ4_1}).write_gguf(path);
     auto files = ModelFiles::open(path);
     ASSERT_TRUE(files) << files.error().message();
-    files_ = std::move(*files).release();
+    model_files = std::move(*files).release();
   }
   static void TearDownTestSuite() {
-    delete files_;
-    delete directory_;
+    delete model_files;
+    delete directory;
   }
 
   [[nodiscard]] HarnessSpec spec() const {
@@ -54,7 +54,7 @@ class Invariance : public ::testing::TestWithParam<Arithmetic> {
   }
   // Logits of every position of `tokens`, fed at once to a pass of its own.
   [[nodiscard]] std::vector<float> alone(const std::vector<std::uint32_t>& tokens) const {
-    ForwardHarness harness(*files_, spec());
+    ForwardHarness harness(*model_files, spec());
     return harness.feed(harness.new_sequence(), tokens, 512);
   }
 
@@ -62,8 +62,8 @@ class Invariance : public ::testing::TestWithParam<Arithmetic> {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
   }
 
-  static inline testing::TempDir* directory_ = nullptr;
-  static inline ModelFiles* files_ = nullptr;
+  static inline testing::TempDir* directory = nullptr;
+  static inline ModelFiles* model_files = nullptr;
 };
 
 INSTANTIATE_TEST_SUITE_P(Arithmetics, Invariance,
@@ -81,7 +81,7 @@ TEST_P(Invariance, a_prompt_may_be_cut_anywhere) {
   const auto tokens = random_tokens(kLength, 1);
   const std::vector<float> expected = alone(tokens);
   for (const std::uint32_t chunk : {1U, 3U, 32U, 45U, 256U}) {
-    ForwardHarness harness(*files_, spec());
+    ForwardHarness harness(*model_files, spec());
     EXPECT_TRUE(same_bits(harness.feed(harness.new_sequence(), tokens, chunk), expected))
         << "in chunks of " << chunk;
   }
@@ -95,7 +95,7 @@ TEST_P(Invariance, instruction_set_and_threads_change_nothing) {
       HarnessSpec other = spec();
       other.options.isa = isa;
       other.num_threads = threads;
-      ForwardHarness harness(*files_, other);
+      ForwardHarness harness(*model_files, other);
       EXPECT_TRUE(same_bits(harness.feed(harness.new_sequence(), tokens, 200), expected))
           << harness.pass().numerics() << " of kernels " << static_cast<int>(isa) << " on "
           << threads << " threads";
@@ -110,7 +110,7 @@ TEST_P(Invariance, blocks_and_their_size_change_nothing) {
     HarnessSpec other = spec();
     other.options.block_size = block_size;
     other.shuffle_seed = block_size;
-    ForwardHarness harness(*files_, other);
+    ForwardHarness harness(*model_files, other);
     EXPECT_TRUE(same_bits(harness.feed(harness.new_sequence(), tokens, 64), expected))
         << "blocks of " << block_size;
   }
@@ -118,7 +118,7 @@ TEST_P(Invariance, blocks_and_their_size_change_nothing) {
 
 TEST_P(Invariance, the_same_pass_repeats_itself) {
   const auto tokens = random_tokens(kLength, 4);
-  ForwardHarness harness(*files_, spec());
+  ForwardHarness harness(*model_files, spec());
   const std::vector<float> first = harness.feed(harness.new_sequence(), tokens, 512);
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(same_bits(harness.feed(harness.new_sequence(), tokens, 512), first));
@@ -131,7 +131,7 @@ TEST_P(Invariance, company_in_the_batch_changes_nothing) {
   std::mt19937 random(5);
   HarnessSpec many = spec();
   many.num_threads = 2;
-  ForwardHarness harness(*files_, many);
+  ForwardHarness harness(*model_files, many);
   std::vector<std::vector<std::uint32_t>> tokens;
   std::vector<std::vector<float>> logits(kSequences);
   for (std::uint32_t i = 0; i < kSequences; ++i) {
@@ -164,7 +164,7 @@ TEST_P(Invariance, company_in_the_batch_changes_nothing) {
 }
 
 TEST_P(Invariance, the_names_tell_arithmetic_and_layout) {
-  ForwardHarness harness(*files_, spec());
+  ForwardHarness harness(*model_files, spec());
   const bool is_f32 = GetParam().compute == ComputeType::kF32;
   const bool is_kv_f32 = GetParam().kv_dtype == KvDType::kF32;
   EXPECT_EQ(harness.pass().numerics(), std::string("cpu.1/") + (is_f32 ? "f32" : "bf16") +

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <bit>
 
 #include "device/cpu/cpu_features.h"
 #include "device/cpu/thread_team.h"
@@ -30,7 +30,8 @@ void expect_same_values(const formats::TensorView& tensor, const kernels::Packed
     }
     for (std::size_t k = 0; k < inputs; ++k) {
       const float got = panel[k * kernels::kPanelOutputs + n % kernels::kPanelOutputs];
-      ASSERT_EQ(0, std::memcmp(&got, &expected[n * inputs + k], sizeof got))
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(got),
+                std::bit_cast<std::uint32_t>(expected[n * inputs + k]))
           << tensor.name << " [" << n << ", " << k << "]: " << got;
     }
   }

@@ -27,7 +27,7 @@ class Reference {
   // Logits after one more token.
   Vector next(std::uint32_t token) {
     const Vector& embedding = weights_.at("model.embed_tokens.weight");
-    const auto row = embedding.begin() + static_cast<std::ptrdiff_t>(token * spec_.hidden_size);
+    const auto row = embedding.begin() + static_cast<std::ptrdiff_t>(token) * spec_.hidden_size;
     Vector x(row, row + spec_.hidden_size);
     for (std::uint32_t layer = 0; layer < spec_.num_layers; ++layer) {
       const std::string name = format("model.layers.{}.", layer);

@@ -141,8 +141,14 @@ class Gemm {
       rows -= by;
     };
     if constexpr (S::kRowBlock >= 8) {
-      for (; rows >= 8; advance(8)) multiply_block<8, Panels, 1>(chunk);
-      for (; rows >= 4; advance(4)) multiply_block<4, Panels, 1>(chunk);
+      while (rows >= 8) {
+        multiply_block<8, Panels, 1>(chunk);
+        advance(8);
+      }
+      if (rows >= 4) {
+        multiply_block<4, Panels, 1>(chunk);
+        advance(4);
+      }
     }
     while (rows >= 2) {
       multiply_block<2, Panels, 2>(chunk);

@@ -1,5 +1,6 @@
 #include "kernels/cpu/rope.h"
 
+#include <cmath>
 #include <cstddef>
 
 namespace penstock::kernels {
@@ -35,7 +36,7 @@ SinCos small_angle(double x) noexcept {
 SinCos sin_cos(double x) noexcept {
   constexpr double kHigh = 1.57079632580280303955078125;
   constexpr double kLow = 9.920935796805404e-10;
-  const auto n = static_cast<std::int64_t>(x * 0.63661977236758134 + 0.5);
+  const long n = std::lround(x * 0.63661977236758134);
   const auto quarter_turns = static_cast<double>(n);
   const SinCos r = small_angle((x - quarter_turns * kHigh) - quarter_turns * kLow);
   switch (n & 3) {

@@ -1,5 +1,5 @@
 #include <array>
-#include <cstring>
+#include <bit>
 
 #include "kernels/cpu/kernel_tables.h"
 
@@ -19,9 +19,11 @@ void fill_probe(std::array<std::uint16_t, Size>& numbers, std::uint32_t low, std
   }
 }
 
+using ProbeBits = std::array<std::uint32_t, kPanelOutputs * kProbeRows>;
+
 // Products of ordinary, subnormal and cancelling size: where one instruction for a bf16 dot product
 // may differ from another.
-std::array<float, kPanelOutputs * kProbeRows> probe(const CpuKernels& kernels, std::uint32_t low) {
+ProbeBits probe(const CpuKernels& kernels, std::uint32_t low) {
   alignas(64) std::array<std::uint16_t, kPanelOutputs * kProbeInputs> weights;
   alignas(64) std::array<std::uint16_t, kProbeRows * kProbeInputs> x;
   std::array<float, kPanelOutputs * kProbeRows> y{};
@@ -36,16 +38,14 @@ std::array<float, kPanelOutputs * kProbeRows> probe(const CpuKernels& kernels, s
                      .num_rows = kProbeRows,
                      .y = y.data(),
                      .y_stride = kPanelOutputs});
-  return y;
+  return std::bit_cast<ProbeBits>(y);
 }
 
 }  // namespace
 
 std::string_view arithmetic_family(const CpuKernels& kernels) {
   for (const std::uint32_t low : {110U, 44U}) {
-    const auto got = probe(kernels, low);
-    const auto expected = probe(kPortableKernels, low);
-    if (std::memcmp(got.data(), expected.data(), sizeof got) != 0) return kernels.name;
+    if (probe(kernels, low) != probe(kPortableKernels, low)) return kernels.name;
   }
   return "fma";
 }
