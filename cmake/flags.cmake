@@ -24,6 +24,8 @@ elseif(PENSTOCK_SANITIZE)
 endif()
 
 if(PENSTOCK_COVERAGE)
+  # Counters take stack too: tests of depth on a small stack ask for more (chat_template).
+  target_compile_definitions(penstock_flags INTERFACE PENSTOCK_COVERAGE)
   target_compile_options(penstock_flags INTERFACE --coverage -fprofile-update=atomic)
   target_link_options(penstock_flags INTERFACE --coverage)
 endif()

@@ -31,7 +31,7 @@ void run_on_stack(std::size_t bytes, const std::function<void()>& body) {
   pthread_attr_destroy(&attributes);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(PENSTOCK_COVERAGE)
 constexpr std::size_t kSmallStack = 8 << 20;
 #else
 constexpr std::size_t kSmallStack = 256 << 10;

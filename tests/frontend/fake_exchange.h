@@ -30,7 +30,8 @@ struct Recorded {
   }
 };
 
-class FakeExchange final : public net::HttpExchange {
+class FakeExchange final : public net::HttpExchange,
+                           public std::enable_shared_from_this<FakeExchange> {
  public:
   FakeExchange(net::IoPool& pool, std::size_t loop, net::HttpRequest request)
       : pool_(pool), loop_(loop), request_(std::move(request)) {}
@@ -78,15 +79,15 @@ class FakeExchange final : public net::HttpExchange {
   // The test's side, from its own thread.
 
   void disconnect() {
-    post([this] {
-      disconnected_ = true;
-      is_over_ = true;
-      if (auto callback = std::exchange(on_disconnect_, nullptr)) callback();
+    post([self = shared_from_this()] {
+      self->disconnected_ = true;
+      self->is_over_ = true;
+      if (auto callback = std::exchange(self->on_disconnect_, nullptr)) callback();
     });
   }
   void fire_timer() {
-    post([this] {
-      if (auto callback = std::exchange(timer_, nullptr)) callback();
+    post([self = shared_from_this()] {
+      if (auto callback = std::exchange(self->timer_, nullptr)) callback();
     });
   }
   // False on timeout.
