@@ -69,6 +69,8 @@ class Server final {
 
   Status start();
   void run_until_stopped();
+  // After a start that failed half-way: stops what runs already. Once, instead of running.
+  void abandon();
   [[nodiscard]] std::string ready_line() const {
     return format("penstock ready http={}:{} admin=off", settings_.http_host, http_->port());
   }
@@ -184,6 +186,12 @@ Status Server::start_frontend() {
   return {};
 }
 
+void Server::abandon() {
+  if (worker_) worker_->stop();
+  http_.reset();
+  if (pool_) pool_->stop(kCloseTimeout);
+}
+
 void Server::run_until_stopped() {
   std::optional<StopSignal> signal;
   while (!signal) signal = wait_for_stop(seconds(60));
@@ -244,6 +252,7 @@ int serve(const std::vector<std::string>& arguments) {
   Server server(settings);
   if (const Status started = server.start(); !started) {
     log_error("start failed: {}", started.error().message());
+    server.abandon();
     return kExitStartFailed;
   }
   std::printf("%s\n", server.ready_line().c_str());
