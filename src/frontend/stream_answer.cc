@@ -72,6 +72,7 @@ class StreamAnswer final : public Answer {
     headers.push_back({"content-type", "text/event-stream"});
     headers.push_back({"cache-control", "no-store"});
     exchange_->start_stream(200, std::move(headers));
+    exchange_->set_probe(openai::ChunkWriter::kKeepAlive);
   }
 
   // The choice's own part of a chunk. Prompt token ids ride in the first chunk that can carry

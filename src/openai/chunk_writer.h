@@ -39,7 +39,8 @@ class ChunkWriter final {
   static void append_error(std::string& out, const ApiError& error);
   // `json` is a whole JSON text without line breaks.
   static void append_event(std::string& out, std::string_view name, std::string_view json);
-  static void append_keep_alive(std::string& out) { out += ": keep-alive\n\n"; }
+  static constexpr std::string_view kKeepAlive = ": keep-alive\n\n";
+  static void append_keep_alive(std::string& out) { out += kKeepAlive; }
 
  private:
   void open(std::string& out, const ChunkPlace& place) const;

@@ -80,22 +80,28 @@ TEST(EngineLoop, refuses_token_ids_outside_the_vocabulary_and_prompts_over_the_c
 }
 
 TEST(EngineLoop, cancels_in_decode_and_gives_the_blocks_back) {
-  EngineHarness harness;
+  StepGate gate(2);
+  EngineHarness harness({.model = {.on_forward = [&] { gate.pass(); }}});
   harness.submit(make_request(1, {1, 2, 3}, 190));
   harness.wait_for_tokens(RequestHandle(1), 2);
   harness.engine().cancel(RequestHandle(1), std::nullopt);
-  EXPECT_EQ(harness.wait(RequestHandle(1)).at(0).finish, FinishReason::kCancelled);
+  gate.open();
+  const Transcript got = harness.wait(RequestHandle(1)).at(0);
+  EXPECT_EQ(got.finish, FinishReason::kCancelled);
+  EXPECT_LE(got.token_ids.size(), 3U) << "it is gone after the step in which it was cancelled";
   harness.wait_until_idle();
 }
 
 TEST(EngineLoop, cancels_one_choice_and_lets_the_others_go_on) {
-  EngineHarness harness;
+  StepGate gate(5);
+  EngineHarness harness({.model = {.on_forward = [&] { gate.pass(); }}});
   EngineRequest request = make_request(1, {1, 2, 3, 4, 5}, 60);
   request.choices = {{0, {}}, {1, {}}};
   request.sampling.temperature = 1;
   harness.submit(std::move(request));
   harness.wait_for_tokens(RequestHandle(1), 4);
   harness.engine().cancel(RequestHandle(1), 1);
+  gate.open();
   const auto got = harness.wait(RequestHandle(1));
   EXPECT_EQ(got.at(0).finish, FinishReason::kLength);
   EXPECT_EQ(got.at(0).token_ids.size(), 60U);
@@ -103,18 +109,23 @@ TEST(EngineLoop, cancels_one_choice_and_lets_the_others_go_on) {
 }
 
 TEST(EngineLoop, ends_at_the_deadline_in_queue_and_in_decode) {
-  EngineHarness harness({.max_running = 1});
+  ManualClock clock;
+  StepGate gate(2);
+  EngineHarness harness(
+      {.max_running = 1, .clock = &clock, .model = {.on_forward = [&] { gate.pass(); }}});
   EngineRequest running = make_request(1, {1, 2, 3}, 190);
-  running.eos_token_ids = {};
-  running.deadline = SystemClock().now() + std::chrono::milliseconds(80);
+  running.deadline = clock.now() + std::chrono::milliseconds(80);
   EngineRequest waiting = make_request(2, {1, 2}, 4);
-  waiting.deadline = SystemClock().now() - std::chrono::milliseconds(1);
+  waiting.deadline = clock.now() + std::chrono::milliseconds(40);
   harness.submit(std::move(running));
   harness.submit(std::move(waiting));
+  harness.wait_for_tokens(RequestHandle(1), 2);
+  clock.advance(std::chrono::milliseconds(80));
+  gate.open();
   EXPECT_EQ(harness.wait(RequestHandle(2)).at(0).finish, FinishReason::kDeadline);
-  // Fast machines may finish 190 tokens in time; then there is nothing to cut.
-  const FinishReason first = harness.wait(RequestHandle(1)).at(0).finish;
-  EXPECT_TRUE(first == FinishReason::kDeadline || first == FinishReason::kLength);
+  const Transcript cut = harness.wait(RequestHandle(1)).at(0);
+  EXPECT_EQ(cut.finish, FinishReason::kDeadline);
+  EXPECT_LE(cut.token_ids.size(), 3U);
   harness.wait_until_idle();
 }
 
@@ -146,12 +157,15 @@ TEST(EngineLoop, refuses_submits_beyond_its_bounds_and_loses_none) {
 }
 
 TEST(EngineLoop, cancels_what_is_live_when_it_stops) {
-  EngineHarness harness;
+  StepGate gate(1);
+  EngineHarness harness({.model = {.on_forward = [&] { gate.pass(); }}});
   harness.submit(make_request(1, {1, 2, 3}, 190));
   harness.wait_for_tokens(RequestHandle(1), 1);
-  harness.stop();
+  std::jthread stopper([&] { harness.stop(); });
+  gate.open();
   const FinishReason finish = harness.wait(RequestHandle(1)).at(0).finish;
   EXPECT_TRUE(finish == FinishReason::kCancelled || finish == FinishReason::kLength);
+  stopper.join();
   EXPECT_TRUE(harness.ledger().is_empty());
 }
 

@@ -50,7 +50,21 @@ std::span<const float> EchoForward::forward(const model::ForwardBatch& batch,
   return logits_;
 }
 
-EngineHarness::EngineHarness(Options options) {
+void StepGate::pass() {
+  std::unique_lock lock(mutex_);
+  CHECK(changed_.wait_for(lock, kPatience, [&] { return is_open_ || allowed_ > 0; }),
+        "nobody opened the gate");
+  --allowed_;
+}
+
+void StepGate::open() {
+  const std::lock_guard lock(mutex_);
+  is_open_ = true;
+  changed_.notify_all();
+}
+
+EngineHarness::EngineHarness(Options options)
+    : ledger_(options.clock != nullptr ? *options.clock : clock_) {
   EngineOptions engine_options;
   engine_options.num_blocks = options.num_blocks;
   engine_options.context_length = options.context_length;
@@ -63,8 +77,8 @@ EngineHarness::EngineHarness(Options options) {
                                     options.num_blocks, vocab_size);
   CHECK(runner.has_value());
   engine_ = std::make_unique<EngineLoop>(
-      engine_options, std::move(*runner), clock_, ledger_, EngineProbe(),
-      [this](StepReport report) { on_report(std::move(report)); });
+      engine_options, std::move(*runner), options.clock != nullptr ? *options.clock : clock_,
+      ledger_, EngineProbe(), [this](StepReport report) { on_report(std::move(report)); });
   engine_->start();
 }
 

@@ -39,6 +39,21 @@ class EchoForward final : public model::ForwardPass {
   std::vector<float> logits_;
 };
 
+// Lets an engine take a number of forwards and holds it in the next, so that a test acts at a
+// known moment. Give `[&] { gate.pass(); }` as `on_forward`; the gate must outlive the harness.
+class StepGate final {
+ public:
+  explicit StepGate(int num_steps) : allowed_(num_steps) {}
+  void pass();
+  void open();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int allowed_;           // guarded by mutex_
+  bool is_open_ = false;  // guarded by mutex_
+};
+
 // Everything a choice got, folded.
 struct Transcript {
   std::vector<TokenId> token_ids;
@@ -55,6 +70,7 @@ class EngineHarness final {
     std::uint32_t max_running = 16;
     std::uint32_t max_waiting = 64;
     std::uint32_t max_step_tokens = 64;
+    const Clock* clock = nullptr;  // the system's by default; outlives the harness
     EchoForward::Options model{};
   };
   EngineHarness() : EngineHarness(Options{}) {}
@@ -84,7 +100,7 @@ class EngineHarness final {
     std::map<std::uint32_t, Transcript> choices;
   };
   SystemClock clock_;
-  Ledger ledger_{clock_};
+  Ledger ledger_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<RequestHandle, Live> live_;  // guarded by mutex_

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -85,16 +87,22 @@ class FakeExchange final : public net::HttpExchange,
       if (auto callback = std::exchange(self->on_disconnect_, nullptr)) callback();
     });
   }
+  // Returns when all that the timer brings about has happened.
   void fire_timer() {
     post([self = shared_from_this()] {
       if (auto callback = std::exchange(self->timer_, nullptr)) callback();
     });
+    settle();
   }
-  // False on timeout.
+  // Returns when the condition holds and the loop has done all that it does in the same turn, such
+  // as counting what it sent. False on timeout.
   template <class Condition>
   bool wait_for(Condition condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return condition(recorded_); });
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait_for(lock, kPatience, [&] { return condition(recorded_); })) return false;
+    }
+    return settle();
   }
   Recorded wait_done() {
     (void)wait_for([](const Recorded& r) { return r.is_done; });
@@ -103,6 +111,16 @@ class FakeExchange final : public net::HttpExchange,
   }
 
  private:
+  static constexpr std::chrono::seconds kPatience{10};
+
+  // Waits until the loop has finished what it is in the middle of.
+  bool settle() {
+    auto done = std::make_shared<std::promise<void>>();
+    auto settled = done->get_future();
+    post([done = std::move(done)] { done->set_value(); });
+    return settled.wait_for(kPatience) == std::future_status::ready;
+  }
+
   template <class Change>
   void update(Change change) {
     const std::lock_guard lock(mutex_);
