@@ -50,7 +50,7 @@ EngineLoop::EngineLoop(EngineOptions options, std::unique_ptr<ModelRunner> runne
       sink_(std::move(sink)),
       mailbox_(options.limits.max_waiting),
       runner_(std::move(runner)),
-      pool_(options.num_blocks),
+      pool_(options.num_blocks, options.limits.block_size),
       scheduler_(options.limits, pool_),
       requests_(ledger),
       sampler_(runner_->vocab_size()),

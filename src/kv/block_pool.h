@@ -1,8 +1,16 @@
-// The fixed set of KV blocks of one engine: who references which, and which are free.
+// The fixed set of KV blocks of one engine: who references which, which hold content worth keeping,
+// and which are free.
+//
+//   free -- allocate --> active -- last reference goes --> cached, when its content is in the cache
+//    ^                     |  ^                              |   |
+//    +--- last reference --+  +----------- reference --------+   |
+//    +----------------------------- evicted ---------------------+
 //
 // The pool counts references; the bytes of block i are extent i of an arena that belongs to the
-// device. Blocks are handed out in LIFO order, so a small working set stays small.
-// Threading: one owner, the engine thread; a BlockRef is dropped there too. All operations O(1).
+// device. Free blocks are handed out in LIFO order, so a small working set stays small; when there
+// are none, the cache gives up what is least worth keeping.
+// Threading: one owner, the engine thread; a BlockRef is dropped there too. All operations O(1),
+// but those that evict, O(log num_blocks).
 #pragma once
 
 #include <cstdint>
@@ -11,13 +19,14 @@
 #include <vector>
 
 #include "kv/ids.h"
+#include "kv/prefix_cache.h"
 
 namespace penstock::kv {
 
 class BlockPool;
 
-// One reference to a block; giving up the last one frees the block. Move-only: another reference
-// is made on purpose, by BlockPool::share.
+// One reference to a block; with the last one the block is free, or cached. Move-only: another
+// reference is made on purpose, by BlockPool::share.
 class [[nodiscard]] BlockRef final {
  public:
   BlockRef() = default;
@@ -46,23 +55,39 @@ class [[nodiscard]] BlockRef final {
 
 class BlockPool final {
  public:
-  explicit BlockPool(std::uint32_t num_blocks);
+  BlockPool(std::uint32_t num_blocks, std::uint32_t block_size);
   ~BlockPool();  // every reference has been given back
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
-  // Empty when no block is free.
+  // Empty when every block is active. The content of the block is not in the cache any more.
   [[nodiscard]] std::optional<BlockRef> allocate();
   // Another reference to a block that someone holds.
   [[nodiscard]] BlockRef share(const BlockRef& ref);
+  // A reference to a block whose content is in the cache, whether someone holds it or not. Chains
+  // are referenced from their root on.
+  [[nodiscard]] BlockRef reference(BlockId id);
+
+  // Content of blocks; evicting and counting references are the pool's own.
+  [[nodiscard]] PrefixCache& cache() noexcept { return cache_; }
+  [[nodiscard]] const PrefixCache& cache() const noexcept { return cache_; }
+  // Forgets all cached content: unreferenced blocks are free, referenced ones will be when they are
+  // given back. Nothing may be pending. Returns how many blocks became free.
+  std::uint32_t clear_cache();
 
   [[nodiscard]] std::uint32_t num_blocks() const noexcept {
     return static_cast<std::uint32_t>(ref_counts_.size());
   }
+  // No content, no reference.
   [[nodiscard]] std::uint32_t num_free() const noexcept {
     return static_cast<std::uint32_t>(free_.size());
   }
-  [[nodiscard]] std::uint32_t num_active() const noexcept { return num_blocks() - num_free(); }
+  // Content, no reference.
+  [[nodiscard]] std::uint32_t num_cached() const noexcept { return cache_.num_evictable(); }
+  // Referenced.
+  [[nodiscard]] std::uint32_t num_active() const noexcept { return num_blocks() - num_available(); }
+  // Free or cached: what allocate() can still give.
+  [[nodiscard]] std::uint32_t num_available() const noexcept { return num_free() + num_cached(); }
   [[nodiscard]] std::uint32_t ref_count(BlockId id) const;
   // Rises each time the block is handed out anew: a late reader of old bytes can tell.
   [[nodiscard]] std::uint64_t generation(BlockId id) const;
@@ -71,9 +96,10 @@ class BlockPool final {
   friend class BlockRef;
   void release(BlockId id) noexcept;
 
-  std::vector<std::uint32_t> ref_counts_;   // [num_blocks]
-  std::vector<std::uint64_t> generations_;  // [num_blocks]
-  std::vector<BlockId> free_;               // stack
+  std::vector<BlockId> free_;  // a stack, with room for all
+  std::vector<std::uint32_t> ref_counts_;
+  std::vector<std::uint64_t> generations_;
+  PrefixCache cache_;
 };
 
 }  // namespace penstock::kv

@@ -1,7 +1,8 @@
 // The blocks of one sequence, in order of position.
 //
 // Blocks at the front may be shared with other sequences and are then read-only; those a sequence
-// still writes are its own. Threading: the engine thread.
+// still writes are its own. Blocks are given back from the end, as the prefix cache wants it.
+// Threading: the engine thread.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,9 @@ namespace penstock::kv {
 class BlockTable final {
  public:
   explicit BlockTable(std::uint32_t block_size) noexcept : block_size_(block_size) {}
+  ~BlockTable() { clear(); }
+  BlockTable(BlockTable&&) noexcept = default;
+  BlockTable& operator=(BlockTable&& other) noexcept;
 
   // Blocks that `num_tokens` tokens occupy.
   [[nodiscard]] static std::uint64_t blocks_for(std::uint64_t num_tokens,
@@ -28,7 +32,15 @@ class BlockTable final {
   [[nodiscard]] bool grow_to(std::uint32_t num_tokens, BlockPool& pool);
   // Takes references to the first `num_blocks` blocks of `other`; this table must be empty.
   void share_prefix(const BlockTable& other, std::uint32_t num_blocks, BlockPool& pool);
-  void clear() noexcept;
+  // The next block is this one.
+  void append(BlockRef ref);
+  // Block i is this one from now on: another holder's of equal content.
+  void replace(std::uint32_t i, BlockRef ref);
+  // Gives back all blocks from `num_blocks` on, the last first.
+  void truncate(std::uint32_t num_blocks) noexcept;
+  void clear() noexcept { truncate(0); }
+  // Growth up to so many blocks allocates no memory.
+  void reserve(std::uint32_t num_blocks);
 
   [[nodiscard]] std::uint32_t num_blocks() const noexcept {
     return static_cast<std::uint32_t>(refs_.size());

@@ -12,7 +12,7 @@ namespace penstock::kv {
 namespace {
 
 TEST(BlockPool, hands_out_every_block_once_and_then_none) {
-  BlockPool pool(3);
+  BlockPool pool(3, 4);
   std::vector<BlockRef> refs;
   std::set<std::uint32_t> ids;
   while (auto ref = pool.allocate()) {
@@ -26,7 +26,7 @@ TEST(BlockPool, hands_out_every_block_once_and_then_none) {
 }
 
 TEST(BlockPool, frees_a_shared_block_with_its_last_reference) {
-  BlockPool pool(1);
+  BlockPool pool(1, 4);
   BlockRef first = std::move(*pool.allocate());
   BlockRef second = pool.share(first);
   EXPECT_EQ(pool.ref_count(first.id()), 2U);
@@ -37,7 +37,7 @@ TEST(BlockPool, frees_a_shared_block_with_its_last_reference) {
 }
 
 TEST(BlockPool, raises_the_generation_at_each_reuse) {
-  BlockPool pool(1);
+  BlockPool pool(1, 4);
   const BlockId id{0};
   EXPECT_EQ(pool.generation(id), 0U);
   (void)pool.allocate();
@@ -50,21 +50,21 @@ TEST(BlockPoolDeathTest, finds_a_block_that_outlives_its_pool) {
   EXPECT_DEATH(
       {
         BlockRef kept;
-        BlockPool pool(1);
+        BlockPool pool(1, 4);
         kept = std::move(*pool.allocate());
       },
       "kv invariant 1");
 }
 
 TEST(BlockPoolDeathTest, finds_a_reference_to_another_pool) {
-  BlockPool mine(1);
-  BlockPool other(1);
+  BlockPool mine(1, 4);
+  BlockPool other(1, 4);
   const BlockRef ref = std::move(*other.allocate());
   EXPECT_DEATH((void)mine.share(ref), "kv invariant 3");
 }
 
 TEST(BlockTable, grows_by_whole_blocks_or_not_at_all) {
-  BlockPool pool(3);
+  BlockPool pool(3, 4);
   BlockTable table(4);
   EXPECT_TRUE(table.grow_to(5, pool));
   EXPECT_EQ(table.num_blocks(), 2U);
@@ -78,7 +78,7 @@ TEST(BlockTable, grows_by_whole_blocks_or_not_at_all) {
 }
 
 TEST(BlockTable, shares_a_prefix_without_taking_blocks) {
-  BlockPool pool(3);
+  BlockPool pool(3, 4);
   BlockTable parent(4);
   ASSERT_TRUE(parent.grow_to(8, pool));
   BlockTable child(4);
@@ -93,7 +93,7 @@ TEST(BlockTable, shares_a_prefix_without_taking_blocks) {
 // A model of the pool as plain sets, under random operations.
 TEST(BlockPool, agrees_with_a_reference_model_under_random_operations) {
   std::mt19937 random(7);
-  BlockPool pool(17);
+  BlockPool pool(17, 4);
   std::vector<BlockRef> refs;
   std::map<std::uint32_t, int> counts;
   for (int i = 0; i < 200'000; ++i) {

@@ -67,7 +67,7 @@ class Scenario final {
     limits.max_running = number(arguments, "running", 16);
     limits.max_waiting = number(arguments, "waiting", 16);
     limits.max_step_tokens = number(arguments, "step", 8192);
-    pool_ = std::make_unique<kv::BlockPool>(num_blocks);
+    pool_ = std::make_unique<kv::BlockPool>(num_blocks, limits.block_size);
     scheduler_ = std::make_unique<Scheduler>(limits, *pool_);
   }
 

@@ -19,7 +19,7 @@ class RandomLoad final {
  public:
   explicit RandomLoad(unsigned seed)
       : random_(seed),
-        pool_(20 + random_() % 60),
+        pool_(20 + random_() % 60, 4),
         scheduler_({.block_size = 4,
                     .max_running = 1 + static_cast<std::uint32_t>(random_() % 12),
                     .max_waiting = 64,

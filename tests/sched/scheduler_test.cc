@@ -163,7 +163,7 @@ TEST(Scheduler, gives_all_blocks_back_when_a_sequence_ends_in_any_state) {
 }
 
 TEST(Scheduler, plans_the_same_tokens_again_after_an_abandoned_step) {
-  kv::BlockPool pool(4);
+  kv::BlockPool pool(4, 4);
   Scheduler scheduler({.block_size = 4, .max_running = 4, .max_waiting = 4}, pool);
   SequenceSpec spec;
   spec.id = SequenceId(1);
@@ -180,7 +180,7 @@ TEST(Scheduler, plans_the_same_tokens_again_after_an_abandoned_step) {
 }
 
 TEST(SchedulerDeathTest, finds_a_plan_left_open) {
-  kv::BlockPool pool(4);
+  kv::BlockPool pool(4, 4);
   Scheduler scheduler({.block_size = 4}, pool);
   (void)scheduler.schedule({.max_tokens = 1});
   EXPECT_DEATH((void)scheduler.schedule({.max_tokens = 1}), "sched invariant 3");
