@@ -12,12 +12,12 @@ if(PENSTOCK_SANITIZE STREQUAL "address")
   target_compile_options(penstock_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
     # GCC 12 reports values as uninitialised that only its own instrumentation made so.
-    -Wno-error=maybe-uninitialized)
+    -Wno-maybe-uninitialized)
   target_link_options(penstock_flags INTERFACE -fsanitize=address,undefined)
 elseif(PENSTOCK_SANITIZE STREQUAL "thread")
   target_compile_options(penstock_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer
     # std::atomic_thread_fence is not modelled by TSan; GCC warns wherever a header uses one.
-    -Wno-error=tsan -Wno-tsan -Wno-error=maybe-uninitialized)
+    -Wno-error=tsan -Wno-tsan -Wno-maybe-uninitialized)
   target_link_options(penstock_flags INTERFACE -fsanitize=thread)
 elseif(PENSTOCK_SANITIZE)
   message(FATAL_ERROR "PENSTOCK_SANITIZE is '${PENSTOCK_SANITIZE}'; it takes address or thread")

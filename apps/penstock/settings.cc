@@ -93,7 +93,7 @@ struct Settings::Impl {
     app.get_formatter()->column_width(44);
   }
 
-  Setting& add(std::string flag, SettingTarget target, std::string help) {
+  Setting& add(const std::string& flag, SettingTarget target, std::string help) {
     std::vector<std::string> names;
     for (std::size_t from = 0; from <= flag.size();) {
       const std::size_t comma = std::min(flag.find(',', from), flag.size());
@@ -224,18 +224,18 @@ void Settings::section(std::string title) {
   impl_->section = std::move(title);
 }
 
-void Settings::add(std::string flag, SettingTarget target, std::string help) {
-  impl_->add(std::move(flag), target, std::move(help));
+void Settings::add(const std::string& flag, SettingTarget target, std::string help) {
+  impl_->add(flag, target, std::move(help));
 }
 
-void Settings::add(std::string flag, SettingTarget target, SettingRange range, std::string help) {
-  impl_->add(std::move(flag), target, std::move(help))
-      .option->check(CLI::Range(range.min, range.max));
-}
-
-void Settings::add(std::string flag, std::string* target, std::vector<std::string> words,
+void Settings::add(const std::string& flag, SettingTarget target, SettingRange range,
                    std::string help) {
-  impl_->add(std::move(flag), target, std::move(help)).option->check(CLI::IsMember(words));
+  impl_->add(flag, target, std::move(help)).option->check(CLI::Range(range.min, range.max));
+}
+
+void Settings::add(const std::string& flag, std::string* target,
+                   const std::vector<std::string>& words, std::string help) {
+  impl_->add(flag, target, std::move(help)).option->check(CLI::IsMember(words));
 }
 
 Result<Settings::Outcome> Settings::parse(const std::vector<std::string>& arguments) {

@@ -35,11 +35,12 @@ class Settings final {
 
   void section(std::string title);
   // `flag` without dashes: "http-port"; aliases after it, separated by commas.
-  void add(std::string flag, SettingTarget target, std::string help);
+  void add(const std::string& flag, SettingTarget target, std::string help);
   // A number within bounds, both included.
-  void add(std::string flag, SettingTarget target, SettingRange range, std::string help);
+  void add(const std::string& flag, SettingTarget target, SettingRange range, std::string help);
   // One of a few words.
-  void add(std::string flag, std::string* target, std::vector<std::string> words, std::string help);
+  void add(const std::string& flag, std::string* target, const std::vector<std::string>& words,
+           std::string help);
 
   enum class Outcome : std::uint8_t { kRun, kHelp, kPrintConfig };
   // Fills every target. The error text is ready to be shown.

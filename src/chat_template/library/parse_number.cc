@@ -52,7 +52,7 @@ Result<std::optional<Value>> parse_int(std::string_view text, std::int64_t base)
   if (base == 0) {
     base = has_prefix(text, 16) ? 16 : has_prefix(text, 8) ? 8 : has_prefix(text, 2) ? 2 : 10;
     const bool leading_zero = base == 10 && text.starts_with('0');
-    if (leading_zero && text.find_first_not_of("0_") != text.npos) return std::nullopt;
+    if (leading_zero && text.find_first_not_of("0_") != std::string_view::npos) return std::nullopt;
   }
   if (has_prefix(text, base)) {
     text.remove_prefix(2);

@@ -136,7 +136,7 @@ class FieldFormatter final {
       const bool is_attribute = rest[0] == '.';
       const std::size_t end =
           is_attribute ? std::min(rest.find_first_of(".[", 1), rest.size()) : rest.find(']');
-      if (end == rest.npos) return fail("Missing ']' in format string");
+      if (end == std::string_view::npos) return fail("Missing ']' in format string");
       const std::string_view name = rest.substr(1, end - 1);
       if (name.empty()) return fail("Empty attribute in format string");
       rest.remove_prefix(is_attribute ? end : end + 1);

@@ -26,6 +26,7 @@ class Renderer final {
   [[nodiscard]] Result<text::OriginText> run();
 
  private:
+  // It is final. NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
   friend class LoopFilter;
   enum class Flow : std::uint8_t { kNormal, kBreak, kContinue };
 

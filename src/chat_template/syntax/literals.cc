@@ -137,7 +137,7 @@ class NumberScanner final {
     return any;
   }
   bool take(std::string_view any_of) {
-    if (at_ >= text_.size() || any_of.find(text_[at_]) == any_of.npos) return false;
+    if (at_ >= text_.size() || !any_of.contains(text_[at_])) return false;
     ++at_;
     return true;
   }

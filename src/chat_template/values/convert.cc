@@ -32,7 +32,7 @@ void append_escaped_character(TextBuilder& out, char32_t c, Origin origin) {
 
 void append_str_repr(TextBuilder& out, const Str& text) {
   const std::string_view bytes = text.view();
-  const bool double_quoted = bytes.find('\'') != bytes.npos && bytes.find('"') == bytes.npos;
+  const bool double_quoted = bytes.contains('\'') && !bytes.contains('"');
   const std::string_view quote = double_quoted ? "\"" : "'";
   if (text.is_markup) out.append_made("Markup(");
   out.append_made(quote);
@@ -206,7 +206,7 @@ std::string float_text(double value) {
   if (count <= exponent + 1) {
     return out + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
   }
-  const auto point = static_cast<std::size_t>(exponent + 1);
+  const auto point = static_cast<std::size_t>(exponent) + 1;
   return out + digits.substr(0, point) + "." + digits.substr(point);
 }
 

@@ -73,7 +73,7 @@ class SpecParser final {
   }
 
   bool take_any(std::string_view set) {
-    if (rest_.empty() || set.find(rest_[0]) == set.npos) return false;
+    if (rest_.empty() || !set.contains(rest_[0])) return false;
     taken_ = rest_[0];
     rest_.remove_prefix(1);
     return true;
@@ -217,7 +217,7 @@ Status append_float(Runtime& runtime, TextBuilder& out, double value, const Spec
 
 Status append_int(Runtime& runtime, TextBuilder& out, std::int64_t value, const Spec& spec) {
   const std::string_view float_types = "eEfFgG%";
-  if (spec.type != '\0' && float_types.find(spec.type) != float_types.npos) {
+  if (spec.type != '\0' && float_types.contains(spec.type)) {
     return append_float(runtime, out, static_cast<double>(value), spec);
   }
   if (spec.precision) return fail("Precision not allowed in integer format specifier");

@@ -42,6 +42,7 @@ class Heap final {
   template <class T>
   [[nodiscard]] std::span<T> make_array(std::size_t count) {
     static_assert(std::is_trivially_destructible_v<T> && alignof(T) <= kAlign);
+    // Arrays of pointers are wanted. NOLINTNEXTLINE(bugprone-sizeof-expression)
     T* first = static_cast<T*>(allocate(count * sizeof(T)));
     std::uninitialized_value_construct_n(first, count);
     return {first, count};
