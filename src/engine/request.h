@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "kv/kv_event.h"
+#include "kv/sequence_hash.h"
 
 namespace penstock::engine {
 
@@ -42,15 +44,21 @@ struct EngineRequest {
   std::uint32_t min_tokens = 0;
   SamplingParams sampling;
   std::vector<std::pair<TokenId, float>> logit_bias;
+  std::vector<TokenId> allowed_token_ids;           // all others are masked; empty = all allowed
+  std::vector<std::vector<TokenId>> bad_sequences;  // never generated, each of at least one token
   std::vector<TokenId> stop_token_ids;
   std::vector<TokenId> eos_token_ids;
   bool ignore_eos = false;
-  int logprobs = -1;  // alternatives per token; -1 = none at all
+  int logprobs = -1;         // alternatives per token; -1 = none at all
+  int prompt_logprobs = -1;  // as logprobs, of the prompt, which is then computed whole
   MonotonicTime arrival;
   MonotonicTime deadline = MonotonicTime::max();
+  std::string tenant = "default";
+  double weight = 1;  // of the tenant
   std::uint32_t strict_priority = 0;
   std::int32_t priority = 0;
   std::uint32_t migrations = 0;
+  std::uint64_t hash_seed = kv::kChainSeed;  // of its KV blocks: equal seeds share them
 };
 
 enum class FinishReason : std::uint8_t {
@@ -79,6 +87,8 @@ struct ChoiceOutput {
   std::uint32_t position = 0;  // output index of token_ids[0]
   std::vector<TokenId> token_ids;
   std::vector<TokenLogprobs> logprobs;  // one per token, when asked
+  // First output of the request, when asked: one per prompt token but the first.
+  std::vector<TokenLogprobs> prompt_logprobs;
   FinishReason finish = FinishReason::kNone;
   std::optional<TokenId> stop_token_id;  // kStop
   std::string message;                   // the failures
@@ -95,6 +105,7 @@ struct EngineLoad {
   std::uint64_t active_prefill_tokens = 0;
   std::uint64_t kv_blocks_total = 0;
   std::uint64_t kv_blocks_active = 0;
+  std::uint64_t kv_blocks_cached = 0;
   std::uint64_t kv_blocks_waiting = 0;
   double step_us = 0;               // decayed
   double prefill_tokens_per_s = 0;  // decayed
@@ -105,7 +116,8 @@ struct StepReport {
   std::uint64_t step = 0;
   EngineLoad load;
   std::vector<ChoiceOutput> outputs;
-  std::vector<std::uint64_t> echoes;  // pings that came in since the last report
+  std::vector<std::uint64_t> echoes;   // pings that came in since the last report
+  std::vector<kv::KvEvent> kv_events;  // in order; none without prefix caching
 };
 
 }  // namespace penstock::engine
