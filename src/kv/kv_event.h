@@ -5,6 +5,7 @@
 // Numbering, range and snapshot are KvEventLog's (kv/event_log.h). Threading: values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <variant>
@@ -15,6 +16,7 @@
 namespace penstock::kv {
 
 enum class Tier : std::uint8_t { kDevice = 0, kHost = 1, kDisk = 2, kRemote = 3 };
+inline constexpr std::size_t kNumTiers = 4;
 
 struct StoredBlock {
   SequenceHash sequence_hash;
