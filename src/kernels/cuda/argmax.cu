@@ -1,24 +1,12 @@
 #include "kernels/cuda/argmax.h"
 
+#include "kernels/cuda/sort_key.cuh"
+
 namespace penstock::kernels::cuda {
 namespace {
 
 constexpr int kNumThreads = 256;
 constexpr int kUnroll = 4;
-constexpr std::uint32_t kNanRank = 0xFFFFFFFFU;  // above the rank of +infinity, 0xFF800000
-
-// Rank of the value in the high half, the complement of the id in the low one.
-__device__ __forceinline__ std::uint64_t make_key(float logit, std::uint32_t token_id) {
-  std::uint32_t bits = __float_as_uint(logit);
-  if (bits == 0x80000000U) bits = 0;
-  std::uint32_t rank = (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
-  if (isnan(logit)) rank = kNanRank;
-  return (static_cast<std::uint64_t>(rank) << 32) | ~token_id;
-}
-
-__device__ __forceinline__ std::uint64_t larger(std::uint64_t a, std::uint64_t b) {
-  return a > b ? a : b;
-}
 
 __device__ __forceinline__ std::uint64_t largest_of_warp(std::uint64_t key) {
   for (int distance = 16; distance > 0; distance /= 2) {
@@ -62,8 +50,8 @@ __global__ void __launch_bounds__(32) argmax_merge_kernel(ArgmaxArgs args) {
   const std::size_t row = blockIdx.x;
   const std::uint64_t best = largest_of_warp(args.workspace[(row * kArgmaxSplits) + threadIdx.x]);
   if (threadIdx.x != 0) return;
-  args.token_ids[row] = ~static_cast<std::uint32_t>(best);
-  args.nan_flags[row] = (best >> 32) == kNanRank ? 1U : 0U;
+  args.token_ids[row] = token_of_key(best);
+  args.nan_flags[row] = rank_of_key(best) == kNanRank ? 1U : 0U;
 }
 
 }  // namespace

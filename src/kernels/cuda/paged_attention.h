@@ -1,7 +1,7 @@
 // Decode attention over paged KV: one query position per row, grouped query heads.
 //
-// KV pool, bf16, block-first: [block][layer][k|v][kv_head][32 tokens][head_dim]. The block table of
-// a row names the pool block of each 32 positions; entries past the context are never read, nor is
+// The block table of a row names the pool block (kernels/cuda/kv_layout.h) of each 32 positions;
+// entries past the context are never read, nor is
 // any token past it.
 //
 // Arithmetic (the numerics contract), f32 with fused multiply-add:
@@ -22,17 +22,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda/kv_layout.h"
+
 namespace penstock::kernels::cuda {
 
-inline constexpr int kKvBlockTokens = 32;
 inline constexpr int kSegmentTokens = 256;
-
-// Bytes are 2 * elements; a block holds num_layers * 2 * num_kv_heads * 32 * head_dim elements.
-struct KvShape {
-  int num_layers;
-  int num_kv_heads;
-  int head_dim;  // 64 or 128
-};
 
 struct PagedAttentionArgs {
   const std::uint16_t* q;             // [num_rows, num_q_heads, head_dim] bf16

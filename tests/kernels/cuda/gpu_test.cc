@@ -9,6 +9,7 @@
 
 #include "base/format.h"
 #include "kernels/cuda/paged_attention.h"
+#include "kernels/cuda/sampling.h"
 #include "kernels/cuda/skinny_gemm.h"
 #include "tests/kernels/cuda/gpu_case.h"
 
@@ -94,6 +95,7 @@ Result<Gpu> open_gpu() {
       device::cuda::check_cuda(kernels::cuda::prepare_skinny_gemm(), "prepare_skinny_gemm"));
   RETURN_IF_ERROR(device::cuda::check_cuda(kernels::cuda::prepare_paged_attention(),
                                            "prepare_paged_attention"));
+  RETURN_IF_ERROR(device::cuda::check_cuda(kernels::cuda::prepare_sampling(), "prepare_sampling"));
   return gpu;
 }
 
@@ -108,10 +110,10 @@ int run() {
                           .c_str());
   Report report;
   using Cases = Status (*)(Gpu&, Report&);
-  const std::pair<std::string_view, Cases> groups[] = {{"device", run_device_cases},
-                                                       {"elementwise", run_elementwise_cases},
-                                                       {"gemm", run_gemm_cases},
-                                                       {"attention", run_attention_cases}};
+  const std::pair<std::string_view, Cases> groups[] = {
+      {"device", run_device_cases}, {"elementwise", run_elementwise_cases},
+      {"gemm", run_gemm_cases},     {"attention", run_attention_cases},
+      {"rope", run_rope_cases},     {"sampling", run_sampling_cases}};
   for (const auto& [name, cases] : groups) {
     gpu->arena.reset();
     if (const Status status = cases(*gpu, report); !status) report.failed(name, status.error());
