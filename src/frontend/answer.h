@@ -24,12 +24,16 @@ struct AnswerFrame {
   openai::AnswerHead head;
   openai::AnswerOptions options;
   net::HttpHeaders headers;  // ids and notes, of any status
-  std::uint32_t num_choices = 1;
+  std::uint32_t num_prompts = 1;
   std::uint32_t choices_per_prompt = 1;
   std::vector<std::string> echo;                               // per prompt; empty without echo
   std::vector<std::vector<openai::TokenId>> prompt_token_ids;  // per prompt; empty unless asked
   // Event name and JSON text, before the first chunk of a stream.
   std::vector<std::pair<std::string, std::string>> annotations;
+
+  [[nodiscard]] std::uint32_t num_choices() const noexcept {
+    return num_prompts * choices_per_prompt;
+  }
 };
 
 class Answer {
@@ -37,6 +41,9 @@ class Answer {
   virtual ~Answer() = default;
 
   virtual void add(std::uint32_t index, openai::Delta delta) = 0;
+  // Logprobs of a prompt, from its second token on. Only a whole answer is asked for them.
+  virtual void add_prompt_logprobs(std::uint32_t prompt,
+                                   std::vector<openai::TokenLogprob> logprobs) = 0;
   // The choice ends with what is left of it.
   virtual void end_choice(std::uint32_t index, openai::Delta rest, openai::ChoiceEnd end) = 0;
   // Sends what was added since, once per step. False when there was nothing to send.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "frontend/token_names.h"
+
 namespace penstock::frontend {
 namespace {
 
@@ -46,27 +48,11 @@ void Choice::push(openai::TokenId id, const rpc::TokenLogprobs* logprobs) {
   const bool has_text = id < tokenizer_.vocab_size();
   const std::string text = has_text ? decoder_.push(id) : std::string();
   if (wants_logprobs_ && logprobs != nullptr) {
-    text_.push(id, text, decoder_.has_pending(), describe(id, *logprobs));
+    text_.push(id, text, decoder_.has_pending(),
+               name_logprobs(tokenizer_, id, *logprobs, num_top_));
   } else {
     text_.push(id, text, decoder_.has_pending());
   }
-}
-
-std::string Choice::bytes_of(openai::TokenId id) const {
-  return id < tokenizer_.vocab_size() ? std::string(tokenizer_.token_bytes(id)) : std::string();
-}
-
-openai::TokenLogprob Choice::describe(openai::TokenId id,
-                                      const rpc::TokenLogprobs& logprobs) const {
-  openai::TokenLogprob entry;
-  entry.id = id;
-  entry.bytes = bytes_of(id);
-  entry.logprob = logprobs.logprob;
-  const std::size_t num_top = std::min<std::size_t>(num_top_, logprobs.top.size());
-  for (const auto& [other, logprob] : std::span(logprobs.top).first(num_top)) {
-    entry.top.push_back({other, bytes_of(other), logprob});
-  }
-  return entry;
 }
 
 openai::Delta Choice::end() {

@@ -45,9 +45,6 @@ class Choice final {
 
  private:
   void push(openai::TokenId id, const rpc::TokenLogprobs* logprobs);
-  [[nodiscard]] std::string bytes_of(openai::TokenId id) const;
-  [[nodiscard]] openai::TokenLogprob describe(openai::TokenId id,
-                                              const rpc::TokenLogprobs& logprobs) const;
 
   const tokenizer::Tokenizer& tokenizer_;
   tokenizer::StreamDecoder decoder_;

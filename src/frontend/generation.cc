@@ -102,6 +102,7 @@ void Generation::make_choices() {
   num_open_ = static_cast<std::uint32_t>(choices_.size());
   last_output_.resize(choices_.size(), context_.received_at);
   has_cached_count_.resize(prepared.prompts.size(), false);
+  has_prompt_logprobs_.resize(prepared.prompts.size(), false);
   meters_->input_tokens.observe(static_cast<double>(usage_.prompt_tokens));
   const auto make = prepared.request.output.stream ? make_stream_answer : make_whole_answer;
   answer_ = make(exchange_, make_frame(prepared, context_, services_.clock.unix_us() / 1'000'000),

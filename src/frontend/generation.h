@@ -76,6 +76,8 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   void submit();
 
   void take_output(const rpc::Output& output);
+  // Once per prompt, whichever choice brings them. False: they are not this prompt's.
+  [[nodiscard]] bool take_prompt_logprobs(const rpc::Output& output);
   void count_output(const rpc::Output& output, std::uint32_t num_tokens);
   void finish_choice(const rpc::Output& output);
   void end_choice(std::uint32_t index, openai::ChoiceEnd end);
@@ -108,7 +110,8 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   std::vector<std::unique_ptr<Choice>> choices_;  // by index p * n + k
   std::unique_ptr<Answer> answer_;
   openai::Usage usage_;
-  std::vector<bool> has_cached_count_;  // per prompt
+  std::vector<bool> has_cached_count_;     // per prompt
+  std::vector<bool> has_prompt_logprobs_;  // per prompt
   std::uint32_t num_running_ = 0;
   std::uint32_t num_open_ = 0;       // choices that have not ended for the client
   bool cancel_was_refused_ = false;  // the channel was full: again with the next output

@@ -1,6 +1,7 @@
 // The worker's half of a Generation: outputs, finishes, the end of the stream.
 #include "base/log.h"
 #include "frontend/generation.h"
+#include "frontend/token_names.h"
 #include "frontend/worker_errors.h"
 
 namespace penstock::frontend {
@@ -46,6 +47,12 @@ void Generation::take_output(const rpc::Output& output) {
               output.position, choice.num_tokens());
     return fail(worker_lost());
   }
+  if (!take_prompt_logprobs(output)) {
+    log_error("request {}: {} prompt logprobs for a prompt of {} tokens", context_.request_id,
+              output.prompt_logprobs.size(),
+              prepared_->prompts[output.sequence / prepared_->request.n].token_ids.size());
+    return fail(worker_lost());
+  }
   count_output(output, taken.num_tokens);
   if (choice.has_stop_string()) {
     if (choice.is_running()) {
@@ -57,6 +64,18 @@ void Generation::take_output(const rpc::Output& output) {
   } else {
     answer_->add(output.sequence, choice.take());
   }
+}
+
+bool Generation::take_prompt_logprobs(const rpc::Output& output) {
+  const auto& wanted = prepared_->request.output.prompt_logprobs;
+  const std::uint32_t prompt = output.sequence / prepared_->request.n;
+  if (!wanted || has_prompt_logprobs_[prompt]) return true;
+  const std::vector<openai::TokenId>& token_ids = prepared_->prompts[prompt].token_ids;
+  if (output.prompt_logprobs.size() + 1 != token_ids.size()) return output.prompt_logprobs.empty();
+  has_prompt_logprobs_[prompt] = true;
+  answer_->add_prompt_logprobs(prompt, name_prompt_logprobs(*prepared_->model->tokenizer, token_ids,
+                                                            output.prompt_logprobs, *wanted));
+  return true;
 }
 
 void Generation::count_output(const rpc::Output& output, std::uint32_t num_tokens) {

@@ -27,12 +27,16 @@ ApiStatus check_against_card(const openai::GenerationRequest& request,
                           card.vocab_size);
   }
   RETURN_IF_API_ERROR(check_token_ids(request.stop.token_ids, card.vocab_size, "stop_token_ids"));
-  if (request.output.logprobs.value_or(0) > card.logprobs_max) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "logprobs",
+  RETURN_IF_API_ERROR(
+      check_token_ids(request.sampling.allowed_token_ids, card.vocab_size, "allowed_token_ids"));
+  const auto check_top = [&card](std::string_view field, std::uint32_t num_top) -> ApiStatus {
+    if (num_top <= card.logprobs_max) return {};
+    return make_api_error(ApiErrorCode::kInvalidValue, field,
                           "{} top log-probabilities are asked for; the model gives at most {}",
-                          *request.output.logprobs, card.logprobs_max);
-  }
-  return {};
+                          num_top, card.logprobs_max);
+  };
+  RETURN_IF_API_ERROR(check_top("logprobs", request.output.logprobs.value_or(0)));
+  return check_top("prompt_logprobs", request.output.prompt_logprobs.value_or(0));
 }
 
 ApiResult<std::uint32_t> allowed_tokens(const TokenBudget& budget, std::uint32_t context_length) {

@@ -13,7 +13,8 @@
 
 namespace penstock::frontend {
 
-// Every id of logit_bias and stop_token_ids exists; logprobs are within the card's limit.
+// Every id of logit_bias, stop_token_ids and allowed_token_ids exists; logprobs are within the
+// card's limit.
 [[nodiscard]] openai::ApiStatus check_against_card(const openai::GenerationRequest& request,
                                                    const discovery::ModelCard& card);
 

@@ -1,5 +1,6 @@
 #include "frontend/preparation.h"
 
+#include "frontend/bad_words.h"
 #include "frontend/model_checks.h"
 #include "frontend/prompt_builder.h"
 #include "openai/chat_request.h"
@@ -180,6 +181,9 @@ ApiStatus Preparer::finish(Prepared& prepared) const {
   prepared.sampling = resolve_sampling(
       prepared.request.sampling, options_.use_generation_config ? card.generation_defaults : none,
       ids_.draw_seed());
+  ASSIGN_OR_RETURN_API(prepared.bad_sequences,
+                       bad_sequences(prepared.request.sampling.bad_words,
+                                     *prepared.model->tokenizer, card.vocab_size));
   prepared.request.output.include_usage |=
       prepared.request.output.stream && options_.force_include_usage;
   return {};

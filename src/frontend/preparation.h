@@ -38,7 +38,8 @@ struct Prepared {
   Model* model = nullptr;  // outlives every request
   std::vector<PreparedPrompt> prompts;
   rpc::Sampling sampling;
-  std::string formatted_prompt;  // chat, when annotated
+  std::vector<std::vector<openai::TokenId>> bad_sequences;  // what bad_words forbids
+  std::string formatted_prompt;                             // chat, when annotated
   StageTimes times;
 };
 

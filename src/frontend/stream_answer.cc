@@ -2,6 +2,7 @@
 #include <span>
 #include <utility>
 
+#include "base/check.h"
 #include "frontend/answer.h"
 #include "frontend/error_response.h"
 #include "openai/chunk_writer.h"
@@ -18,7 +19,7 @@ class StreamAnswer final : public Answer {
         usage_(usage),
         options_(options),
         writer_(frame_.head, frame_.options),
-        is_open_(frame_.num_choices, false) {}
+        is_open_(frame_.num_choices(), false) {}
 
   void add(std::uint32_t index, openai::Delta delta) override {
     if (delta.empty()) return;
@@ -33,6 +34,10 @@ class StreamAnswer final : public Answer {
       rest = {};
     }
     writer_.append_finish(out_, place(index), rest, end, usage_);
+  }
+
+  void add_prompt_logprobs(std::uint32_t, std::vector<openai::TokenLogprob>) override {
+    BUG("prompt_logprobs in a stream, which validation refuses");
   }
 
   bool flush() override {

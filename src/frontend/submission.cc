@@ -47,11 +47,16 @@ rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
   submit.min_tokens = request.stop.min_tokens;
   submit.sampling = prepared.sampling;
   submit.logit_bias = request.sampling.logit_bias;
+  submit.allowed_token_ids = request.sampling.allowed_token_ids;
+  submit.bad_sequences = prepared.bad_sequences;
   submit.stop_token_ids = request.stop.token_ids;
   submit.eos_token_ids = prepared.model->card.eos_token_ids;
   submit.ignore_eos = request.stop.ignore_eos;
   if (request.output.logprobs) {
     submit.logprobs = static_cast<std::int32_t>(*request.output.logprobs);
+  }
+  if (request.output.prompt_logprobs) {
+    submit.prompt_logprobs = static_cast<std::int32_t>(*request.output.prompt_logprobs);
   }
   submit.remaining_us = to_us(context.deadline - now);
   submit.age_us =
@@ -79,13 +84,14 @@ AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
   frame.options.logprobs = request.output.logprobs.has_value();
   frame.options.tokens_as_token_ids = request.output.tokens_as_token_ids;
   frame.options.token_ids = request.output.token_ids;
+  frame.options.prompt_logprobs = request.output.prompt_logprobs.has_value();
   frame.options.stop_reason = request.output.stop_reason;
   frame.headers = context.headers();
   if (!request.ignored_fields.empty()) {
     frame.headers.push_back({"x-penstock-ignored", ignored_header(request.ignored_fields)});
   }
   frame.choices_per_prompt = request.n;
-  frame.num_choices = request.n * static_cast<std::uint32_t>(prepared.prompts.size());
+  frame.num_prompts = static_cast<std::uint32_t>(prepared.prompts.size());
   const bool echoes = std::ranges::any_of(
       prepared.prompts, [](const PreparedPrompt& prompt) { return !prompt.echo.empty(); });
   for (const PreparedPrompt& prompt : prepared.prompts) {

@@ -22,17 +22,15 @@ class WholeAnswer final : public Answer {
         frame_(std::move(frame)),
         usage_(usage),
         options_(options),
-        choices_(frame_.num_choices) {
-    for (std::uint32_t index = 0; index < frame_.num_choices; ++index) {
-      const std::uint32_t prompt = index / frame_.choices_per_prompt;
-      if (!frame_.echo.empty()) {
-        choices_[index].text = frame_.echo[prompt];
-        choices_[index].first_offset = num_characters(frame_.echo[prompt]);
-      }
-      if (frame_.head.api == openai::Api::kCompletions && index % frame_.choices_per_prompt == 0 &&
-          prompt < frame_.prompt_token_ids.size()) {
-        choices_[index].prompt_token_ids = std::move(frame_.prompt_token_ids[prompt]);
-      }
+        choices_(frame_.num_choices()),
+        prompts_(frame_.num_prompts) {
+    for (std::uint32_t index = 0; index < choices_.size() && !frame_.echo.empty(); ++index) {
+      const std::string& echo = frame_.echo[index / frame_.choices_per_prompt];
+      choices_[index].text = echo;
+      choices_[index].first_offset = num_characters(echo);
+    }
+    for (std::size_t prompt = 0; prompt < frame_.prompt_token_ids.size(); ++prompt) {
+      prompts_[prompt].token_ids = std::move(frame_.prompt_token_ids[prompt]);
     }
   }
 
@@ -48,16 +46,20 @@ class WholeAnswer final : public Answer {
     choices_[index].end = std::move(end);
   }
 
+  void add_prompt_logprobs(std::uint32_t prompt,
+                           std::vector<openai::TokenLogprob> logprobs) override {
+    prompts_[prompt].logprobs = std::move(logprobs);
+  }
+
   bool flush() override { return false; }
   void keep_alive() override {}
 
   void complete() override {
-    const bool is_chat = frame_.head.api == openai::Api::kChat;
-    std::vector<openai::TokenId> prompt_ids;
-    if (is_chat && !frame_.prompt_token_ids.empty()) prompt_ids = frame_.prompt_token_ids.front();
-    exchange_->respond(json_response(
-        200, openai::response_body(frame_.head, frame_.options, choices_, usage_, prompt_ids),
-        std::move(frame_.headers)));
+    exchange_->respond(
+        json_response(200,
+                      openai::response_body(frame_.head, frame_.options,
+                                            {.choices = choices_, .prompts = prompts_}, usage_),
+                      std::move(frame_.headers)));
   }
 
   void fail(const openai::ApiError& error) override {
@@ -70,6 +72,7 @@ class WholeAnswer final : public Answer {
   const openai::Usage& usage_;
   const FrontendOptions& options_;
   std::vector<openai::WholeChoice> choices_;
+  std::vector<openai::WholePrompt> prompts_;
 };
 
 }  // namespace

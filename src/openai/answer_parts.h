@@ -31,6 +31,7 @@ struct AnswerOptions {
   bool logprobs = false;
   bool tokens_as_token_ids = false;
   bool token_ids = false;
+  bool prompt_logprobs = false;
   bool stop_reason = false;
 };
 

@@ -66,6 +66,11 @@ ApiStatus parse_max_tokens(const Json::Object& body, CompletionRequest& request)
     return make_api_error(ApiErrorCode::kInvalidValue, "max_tokens",
                           "max_tokens is 0; that is taken with echo only, else at least 1");
   }
+  if (given && *given == 0 && request.shared.output.prompt_logprobs) {
+    return make_api_error(ApiErrorCode::kInvalidValue, "max_tokens",
+                          "max_tokens is 0 and prompt_logprobs asks to compute the prompt; at "
+                          "least 1 token is generated then");
+  }
   const std::uint32_t most = request.shared.max_tokens.value_or(kDefaultCompletionTokens);
   if (request.shared.stop.min_tokens > most) {
     return make_api_error(ApiErrorCode::kInvalidValue, "min_tokens",

@@ -79,6 +79,19 @@ void append_list(std::string& out, std::string_view name, std::span<const TokenL
   out += ']';
 }
 
+// "ID":{"logprob":...,"rank":...,"decoded_token":...}
+void append_ranked_token(std::string& out, const TokenAlternative& token, std::uint32_t rank) {
+  out += '"';
+  append_integer(out, token.id);
+  out += R"(":{"logprob":)";
+  append_logprob(out, token.logprob);
+  out += R"(,"rank":)";
+  append_integer(out, rank);
+  out += R"(,"decoded_token":)";
+  text::append_json_string(out, token_name(token.id, token.bytes, false));
+  out += '}';
+}
+
 }  // namespace
 
 void append_chat_logprobs(std::string& out, std::span<const TokenLogprob> tokens, bool as_ids) {
@@ -119,6 +132,23 @@ void append_completion_logprobs(std::string& out, std::span<const TokenLogprob> 
     append_integer(out, first_offset + token.text_offset);
   });
   out += '}';
+}
+
+void append_prompt_logprobs(std::string& out, std::span<const TokenLogprob> tokens) {
+  out += "[null";
+  for (const TokenLogprob& token : tokens) {
+    out += ",{";
+    append_ranked_token(out, {token.id, token.bytes, token.logprob}, token.rank + 1);
+    for (std::uint32_t rank = 1; const TokenAlternative& other : token.top) {
+      if (other.id != token.id) {
+        out += ',';
+        append_ranked_token(out, other, rank);
+      }
+      ++rank;
+    }
+    out += '}';
+  }
+  out += ']';
 }
 
 }  // namespace penstock::openai

@@ -29,6 +29,8 @@ struct SamplingWish {
   double presence_penalty = 0;
   std::optional<std::uint64_t> seed;
   std::vector<std::pair<TokenId, float>> logit_bias;
+  std::vector<TokenId> allowed_token_ids;  // empty = all
+  std::vector<std::string> bad_words;
 };
 
 struct StopWish {
@@ -43,7 +45,8 @@ struct OutputWish {
   bool stream = false;
   bool include_usage = false;
   bool continuous_usage = false;
-  std::optional<std::uint32_t> logprobs;  // how many alternatives; absent = no logprobs
+  std::optional<std::uint32_t> logprobs;         // how many alternatives; absent = no logprobs
+  std::optional<std::uint32_t> prompt_logprobs;  // the same of the prompt; not with `stream`
   bool token_ids = false;
   bool tokens_as_token_ids = false;
   bool skip_special_tokens = true;

@@ -13,6 +13,7 @@ using text::Json;
 
 constexpr std::size_t kMaxStopStrings = 16;
 constexpr std::size_t kMaxStopBytes = 256;
+constexpr std::size_t kMaxBadWordBytes = 256;
 
 ApiResult<std::vector<std::string>> parse_stop_strings(const Json::Object& body) {
   const Json* stop = find_present(body, "stop");
@@ -57,6 +58,20 @@ ApiResult<std::vector<std::pair<TokenId, float>>> parse_logit_bias(const Json::O
   return bias;
 }
 
+ApiResult<std::vector<std::string>> parse_bad_words(const Json::Object& body) {
+  const Json* list = find_present(body, "bad_words");
+  if (list == nullptr) return std::vector<std::string>{};
+  ASSIGN_OR_RETURN_API(std::vector<std::string> words, strings_of(list->as_array(), "bad_words"));
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].empty() && words[i].size() <= kMaxBadWordBytes) continue;
+    const std::string path = format("bad_words[{}]", i);
+    return make_api_error(ApiErrorCode::kInvalidValue, path,
+                          "{} has {} bytes; a bad word has 1 to {}", path, words[i].size(),
+                          kMaxBadWordBytes);
+  }
+  return words;
+}
+
 ApiResult<SamplingWish> parse_sampling(const Json::Object& body) {
   SamplingWish wish;
   wish.temperature = number_of(body, "temperature");
@@ -68,6 +83,11 @@ ApiResult<SamplingWish> parse_sampling(const Json::Object& body) {
   wish.presence_penalty = number_of(body, "presence_penalty").value_or(0);
   if (const auto seed = integer_of(body, "seed")) wish.seed = static_cast<std::uint64_t>(*seed);
   ASSIGN_OR_RETURN_API(wish.logit_bias, parse_logit_bias(body));
+  if (const Json* ids = find_present(body, "allowed_token_ids")) {
+    ASSIGN_OR_RETURN_API(wish.allowed_token_ids,
+                         token_ids_of(ids->as_array(), "allowed_token_ids"));
+  }
+  ASSIGN_OR_RETURN_API(wish.bad_words, parse_bad_words(body));
   return wish;
 }
 
@@ -89,6 +109,14 @@ ApiResult<OutputWish> parse_output(const Json::Object& body) {
   wish.token_ids = bool_or(body, "return_token_ids", false);
   wish.tokens_as_token_ids = bool_or(body, "return_tokens_as_token_ids", false);
   wish.skip_special_tokens = bool_or(body, "skip_special_tokens", true);
+  if (const auto top = integer_of(body, "prompt_logprobs")) {
+    if (wish.stream) {
+      return make_api_error(ApiErrorCode::kInvalidValue, "prompt_logprobs",
+                            "prompt_logprobs is given with stream; a stream has no place for it, "
+                            "set stream to false");
+    }
+    wish.prompt_logprobs = static_cast<std::uint32_t>(*top);
+  }
   const Json* options = find_present(body, "stream_options");
   if (options == nullptr) return wish;
   if (!wish.stream) {

@@ -126,7 +126,7 @@ struct Output {
   std::uint32_t position = 0;  // output index of token_ids[0]
   std::vector<TokenId> token_ids;
   std::vector<TokenLogprobs> logprobs;         // one per token, when asked
-  std::vector<TokenLogprobs> prompt_logprobs;  // first output only, when asked
+  std::vector<TokenLogprobs> prompt_logprobs;  // first output only: all but the prompt's first
   Finish finish;
   std::uint32_t cached_tokens = 0;  // first output: prompt tokens not computed
   std::uint64_t queue_us = 0;       // first and last output

@@ -8,13 +8,10 @@ namespace {
 using engine::FinishReason;
 
 Status check_is_built(const rpc::Submit& submit) {
-  const auto refuse = [](std::string_view field) {
-    return make_error(ErrorCode::kInvalid, "this worker does not offer {} yet", field);
-  };
-  if (submit.key.leg != rpc::Leg::kWhole) return refuse("prefill and decode legs");
-  if (!submit.allowed_token_ids.empty()) return refuse("allowed_token_ids");
-  if (!submit.bad_sequences.empty()) return refuse("bad_words");
-  if (submit.prompt_logprobs >= 0) return refuse("prompt_logprobs");
+  if (submit.key.leg != rpc::Leg::kWhole) {
+    return make_error(ErrorCode::kInvalid,
+                      "this worker does not offer prefill and decode legs yet");
+  }
   if (submit.dp_rank != 0) {
     return make_error(ErrorCode::kInvalid, "rank {} does not exist; this worker has rank 0",
                       submit.dp_rank);
@@ -50,6 +47,15 @@ std::pair<rpc::FinishKind, rpc::WorkerErrorCode> to_rpc_finish(FinishReason reas
   return {FinishKind::kError, WorkerErrorCode::kInternal};
 }
 
+std::vector<rpc::TokenLogprobs> to_rpc_logprobs(std::vector<engine::TokenLogprobs> logprobs) {
+  std::vector<rpc::TokenLogprobs> out;
+  out.reserve(logprobs.size());
+  for (engine::TokenLogprobs& entry : logprobs) {
+    out.push_back({entry.logprob, entry.rank, std::move(entry.top)});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<engine::EngineRequest> to_engine_request(rpc::Submit submit, engine::RequestHandle handle,
@@ -74,12 +80,18 @@ Result<engine::EngineRequest> to_engine_request(rpc::Submit submit, engine::Requ
                       .repetition_penalty = sampling.repetition_penalty,
                       .seed = sampling.seed};
   request.logit_bias = std::move(submit.logit_bias);
+  request.allowed_token_ids = std::move(submit.allowed_token_ids);
+  request.bad_sequences = std::move(submit.bad_sequences);
   request.stop_token_ids = std::move(submit.stop_token_ids);
   request.eos_token_ids = std::move(submit.eos_token_ids);
   request.ignore_eos = submit.ignore_eos;
   request.logprobs = submit.logprobs;
+  request.prompt_logprobs = submit.prompt_logprobs;
   request.arrival = now;
   request.deadline = now + std::chrono::microseconds(submit.remaining_us);
+  request.tenant = std::move(submit.tenant);
+  request.weight = submit.weight;
+  request.hash_seed = kv::hash_seed("", submit.salt);
   request.strict_priority = submit.strict_priority;
   request.priority = submit.priority;
   request.migrations = submit.migrations;
@@ -92,10 +104,8 @@ rpc::Output to_rpc_output(engine::ChoiceOutput output, const rpc::RequestKey& ke
   out.sequence = output.choice;
   out.position = output.position;
   out.token_ids = std::move(output.token_ids);
-  out.logprobs.reserve(output.logprobs.size());
-  for (engine::TokenLogprobs& entry : output.logprobs) {
-    out.logprobs.push_back({entry.logprob, entry.rank, std::move(entry.top)});
-  }
+  out.logprobs = to_rpc_logprobs(std::move(output.logprobs));
+  out.prompt_logprobs = to_rpc_logprobs(std::move(output.prompt_logprobs));
   const auto [kind, error] = to_rpc_finish(output.finish);
   out.finish.kind = kind;
   out.finish.error = error;

@@ -15,7 +15,7 @@ TEST(ChatRequest, reads_every_typed_member) {
   const auto request = parse_chat_text(R"({"model":"m","messages":[{"role":"user","content":"hi"}],
     "max_tokens":5,"min_tokens":2,"n":3,"temperature":0.5,"top_p":0.9,"top_k":-1,"min_p":0.1,
     "frequency_penalty":1,"presence_penalty":-1,"repetition_penalty":1.5,"seed":-1,
-    "logit_bias":{"7":-2.5},"stop":["a","b"],"stop_token_ids":[4],"ignore_eos":true,
+    "logit_bias":{"7":-2.5},"allowed_token_ids":[8,7],"bad_words":["x"," y"],"stop":["a","b"],"stop_token_ids":[4],"ignore_eos":true,
     "include_stop_str_in_output":true,"logprobs":true,"top_logprobs":4,"return_token_ids":true,
     "return_tokens_as_token_ids":true,"skip_special_tokens":false,"stream":true,
     "stream_options":{"include_usage":true,"continuous_usage_stats":true},"cache_salt":"s",
@@ -28,6 +28,8 @@ TEST(ChatRequest, reads_every_typed_member) {
   EXPECT_EQ(shared.sampling.top_k, 0) << "-1 and 0 both mean all";
   EXPECT_EQ(shared.sampling.seed, UINT64_MAX) << "a seed is its 64 bits";
   EXPECT_EQ(shared.sampling.logit_bias.at(0), (std::pair<TokenId, float>{7, -2.5F}));
+  EXPECT_EQ(shared.sampling.allowed_token_ids, (std::vector<TokenId>{8, 7}));
+  EXPECT_EQ(shared.sampling.bad_words, (std::vector<std::string>{"x", " y"}));
   EXPECT_EQ(shared.stop.strings, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(shared.stop.min_tokens, 2u);
   EXPECT_EQ(shared.output.logprobs, 4u);
@@ -85,6 +87,8 @@ TEST(ChatRequest, combinations_that_contradict_each_other_are_refused) {
       {"\"max_tokens\":5", "\"max_completion_tokens\":5", "ok"},
       {"\"max_tokens\":5", "\"min_tokens\":6", "min_tokens: invalid_value"},
       {"\"top_logprobs\":1", "\"logprobs\":false", "top_logprobs: invalid_value"},
+      {"\"prompt_logprobs\":1", "\"stream\":false", "ok"},
+      {"\"prompt_logprobs\":0", "\"stream\":true", "prompt_logprobs: invalid_value"},
       {"\"stream_options\":{}", "\"stream\":false", "stream_options: invalid_value"},
       {"\"stream_options\":{\"x\":1}", "\"stream\":true", "stream_options.x: unknown_parameter"},
       {"\"stream_options\":{\"include_usage\":1}", "\"stream\":true",

@@ -77,8 +77,10 @@ TEST(ResponseWriter, folds_choices_into_one_body) {
   choices[0].text = "a";
   choices[1].text = "b";
   choices[1].end = {.reason = FinishReason::kStop, .stop = std::string("END")};
-  const auto body = text::parse_json(
-      response_body(head(Api::kChat), {.stop_reason = true}, choices, {.prompt_tokens = 1}));
+  const std::vector<WholePrompt> prompts(1);
+  const auto body = text::parse_json(response_body(head(Api::kChat), {.stop_reason = true},
+                                                   {.choices = choices, .prompts = prompts},
+                                                   {.prompt_tokens = 1}));
   ASSERT_TRUE(body) << body.error().message();
   EXPECT_EQ(body->find("object")->as_string(), "chat.completion");
   const auto& list = body->find("choices")->as_array();
@@ -92,10 +94,54 @@ TEST(ResponseWriter, says_what_the_head_promises) {
   AnswerHead said = head(Api::kChat);
   said.names_service_tier = true;
   said.says_not_stored = true;
-  const auto body = text::parse_json(response_body(said, {}, {}, {}));
+  const std::vector<WholePrompt> prompts(1);
+  const auto body =
+      text::parse_json(response_body(said, {}, {.choices = {}, .prompts = prompts}, {}));
   ASSERT_TRUE(body);
   EXPECT_EQ(body->find("service_tier")->as_string(), "default");
   EXPECT_FALSE(body->find("store")->as_bool());
+}
+
+std::vector<WholePrompt> two_prompts() {
+  std::vector<WholePrompt> prompts(2);
+  prompts[0].token_ids = {4};
+  prompts[0].logprobs.emplace();
+  prompts[1].token_ids = {5, 6};
+  return prompts;
+}
+
+TEST(ResponseWriter, completions_say_of_each_prompt_what_is_asked) {
+  const std::vector<WholeChoice> choices(4);
+  const std::vector<WholePrompt> prompts = two_prompts();
+  const auto body = text::parse_json(response_body(head(Api::kCompletions),
+                                                   {.token_ids = true, .prompt_logprobs = true},
+                                                   {.choices = choices, .prompts = prompts}, {}));
+  ASSERT_TRUE(body) << body.error().message();
+  const auto& list = body->find("choices")->as_array();
+  EXPECT_EQ(text::to_json(*list[0].find("prompt_token_ids")), "[4]");
+  EXPECT_EQ(list[1].find("prompt_token_ids"), nullptr) << "once per prompt";
+  EXPECT_EQ(text::to_json(*list[2].find("prompt_token_ids")), "[5,6]");
+  EXPECT_EQ(text::to_json(*list[1].find("prompt_logprobs")), "[null]") << "in each choice";
+  EXPECT_TRUE(list[3].find("prompt_logprobs")->is_null()) << "the prompt was not computed";
+  EXPECT_EQ(body->find("prompt_logprobs"), nullptr);
+}
+
+TEST(ResponseWriter, chat_says_at_the_top_what_is_asked_of_the_prompt) {
+  const std::vector<WholeChoice> choices(2);
+  std::vector<WholePrompt> prompts = two_prompts();
+  prompts.resize(1);
+  const auto write = [&](AnswerOptions options) {
+    return text::parse_json(response_body(head(Api::kChat), options,
+                                          {.choices = choices, .prompts = prompts}, {}))
+        .value();
+  };
+  const text::Json asked = write({.token_ids = true, .prompt_logprobs = true});
+  EXPECT_EQ(text::to_json(*asked.find("prompt_token_ids")), "[4]");
+  EXPECT_EQ(text::to_json(*asked.find("prompt_logprobs")), "[null]");
+  EXPECT_EQ(asked.find("choices")->as_array()[0].find("prompt_logprobs"), nullptr);
+  const text::Json silent = write({});
+  EXPECT_EQ(silent.find("prompt_token_ids"), nullptr);
+  EXPECT_EQ(silent.find("prompt_logprobs"), nullptr);
 }
 
 TEST(AnswerParts, fingerprint_is_eight_digits_of_the_digest) {

@@ -41,6 +41,16 @@ TEST(CompletionRequest, generates_nothing_only_to_echo) {
   EXPECT_EQ(echo->shared.max_tokens, 0u);
 }
 
+TEST(CompletionRequest, computing_the_prompt_generates_at_least_one_token) {
+  EXPECT_EQ(outcome(parse_completion_text(
+                R"({"model":"m","prompt":"a","max_tokens":0,"echo":true,"prompt_logprobs":0})")),
+            "max_tokens: invalid_value");
+  const auto request =
+      parse_completion_text(R"({"model":"m","prompt":"a","max_tokens":1,"prompt_logprobs":0})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->shared.output.prompt_logprobs, 0u);
+}
+
 TEST(CompletionRequest, echo_with_logprobs_is_not_built) {
   EXPECT_EQ(
       outcome(parse_completion_text(R"({"model":"m","prompt":"a","echo":true,"logprobs":1})")),

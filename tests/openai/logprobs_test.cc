@@ -40,6 +40,27 @@ TEST(Logprobs, tokens_read_as_ids_when_asked) {
   EXPECT_NE(out.find(R"("tokens":["token_id:7","token_id:8"])"), std::string::npos);
 }
 
+TEST(Logprobs, a_prompt_has_a_null_first_and_then_each_token_with_its_rank) {
+  std::vector<TokenLogprob> tokens(2);
+  tokens[0] = {.id = 7, .bytes = " a", .logprob = -3.5F, .rank = 40, .top = {}};
+  tokens[0].top = {{9, "\xc3", -0.5F}, {8, "\"", -2.0F}};
+  tokens[1] = {.id = 8, .bytes = "b", .logprob = -2.0F, .rank = 1, .top = {}};
+  tokens[1].top = {{9, "c", -0.5F}, {8, "b", -2.0F}, {7, " a", -3.0F}};
+  std::string out;
+  append_prompt_logprobs(out, tokens);
+  EXPECT_EQ(out,
+            "[null,"
+            R"({"7":{"logprob":-3.5,"rank":41,"decoded_token":" a"},)"
+            "\"9\":{\"logprob\":-0.5,\"rank\":1,\"decoded_token\":\"\xEF\xBF\xBD\"},"
+            R"("8":{"logprob":-2,"rank":2,"decoded_token":"\""}},)"
+            R"({"8":{"logprob":-2,"rank":2,"decoded_token":"b"},)"
+            R"("9":{"logprob":-0.5,"rank":1,"decoded_token":"c"},)"
+            R"("7":{"logprob":-3,"rank":3,"decoded_token":" a"}}])");
+  out.clear();
+  append_prompt_logprobs(out, {});
+  EXPECT_EQ(out, "[null]") << "a prompt of one token";
+}
+
 TEST(Logprobs, never_is_a_number) {
   std::vector<TokenLogprob> tokens(1);
   tokens[0].logprob = -std::numeric_limits<float>::infinity();

@@ -16,6 +16,15 @@ rpc::Submit good_submit() {
   submit.remaining_us = 2'000;
   submit.sampling.top_k = -1;
   submit.sampling.seed = 9;
+  submit.logit_bias = {{4, 1.5F}};
+  submit.allowed_token_ids = {5, 6};
+  submit.bad_sequences = {{7}, {8, 9}};
+  submit.stop_token_ids = {10};
+  submit.eos_token_ids = {11};
+  submit.ignore_eos = true;
+  submit.min_tokens = 2;
+  submit.logprobs = 3;
+  submit.prompt_logprobs = 0;
   return submit;
 }
 
@@ -29,6 +38,16 @@ TEST(ToEngineRequest, carries_every_field_and_measures_the_deadline_from_now) {
   EXPECT_EQ(request->deadline, kNow + std::chrono::milliseconds(2));
   EXPECT_EQ(request->sampling.top_k, 0U);
   EXPECT_EQ(request->sampling.seed, 9U);
+  using Ids = std::vector<engine::TokenId>;
+  EXPECT_EQ(request->logit_bias.at(0), (std::pair<engine::TokenId, float>{4, 1.5F}));
+  EXPECT_EQ(request->allowed_token_ids, (Ids{5, 6}));
+  EXPECT_EQ(request->bad_sequences, (std::vector<Ids>{{7}, {8, 9}}));
+  EXPECT_EQ(request->stop_token_ids, Ids{10});
+  EXPECT_EQ(request->eos_token_ids, Ids{11});
+  EXPECT_TRUE(request->ignore_eos);
+  EXPECT_EQ(request->min_tokens, 2U);
+  EXPECT_EQ(request->logprobs, 3);
+  EXPECT_EQ(request->prompt_logprobs, 0);
 }
 
 TEST(ToEngineRequest, refuses_what_is_not_offered_by_name) {
@@ -40,12 +59,6 @@ TEST(ToEngineRequest, refuses_what_is_not_offered_by_name) {
   };
   EXPECT_NE(message_of([](auto& s) { s.key.leg = rpc::Leg::kPrefill; }).find("legs"),
             std::string::npos);
-  EXPECT_NE(message_of([](auto& s) { s.allowed_token_ids = {1}; }).find("allowed_token_ids"),
-            std::string::npos);
-  EXPECT_NE(message_of([](auto& s) { s.bad_sequences = {{1}}; }).find("bad_words"),
-            std::string::npos);
-  EXPECT_NE(message_of([](auto& s) { s.prompt_logprobs = 0; }).find("prompt_logprobs"),
-            std::string::npos);
   EXPECT_NE(message_of([](auto& s) { s.dp_rank = 3; }).find("rank 3"), std::string::npos);
 }
 
@@ -55,6 +68,7 @@ TEST(ToRpcOutput, keeps_tokens_logprobs_finish_and_phases) {
   output.position = 5;
   output.token_ids = {8};
   output.logprobs.push_back({-0.5F, 1, {{8, -0.5F}}});
+  output.prompt_logprobs.push_back({-1.5F, 7, {{3, -0.25F}, {9, -1.5F}}});
   output.finish = engine::FinishReason::kStop;
   output.stop_token_id = 8;
   output.queue_time = std::chrono::microseconds(30);
@@ -65,6 +79,10 @@ TEST(ToRpcOutput, keeps_tokens_logprobs_finish_and_phases) {
   EXPECT_EQ(out.position, 5U);
   EXPECT_EQ(out.token_ids, std::vector<rpc::TokenId>{8});
   EXPECT_EQ(out.logprobs.at(0).top.at(0).first, 8U);
+  ASSERT_EQ(out.prompt_logprobs.size(), 1U);
+  EXPECT_EQ(out.prompt_logprobs[0].logprob, -1.5F);
+  EXPECT_EQ(out.prompt_logprobs[0].rank, 7U);
+  EXPECT_EQ(out.prompt_logprobs[0].top.at(1).first, 9U);
   EXPECT_EQ(out.finish.kind, rpc::FinishKind::kStop);
   EXPECT_EQ(out.finish.stop_token_id, 8U);
   EXPECT_EQ(out.queue_us, 30U);
