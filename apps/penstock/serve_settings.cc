@@ -37,7 +37,10 @@ void add_engine_settings(Settings& table, ServeSettings& v) {
             "Type of the KV cache; auto: f32 with --compute f32, else bf16");
   table.add("threads", &v.threads, SettingRange{1, 1024},
             "Compute threads (default: physical cores)");
-  table.add("block-size", &v.block_size, SettingRange{1, 1024}, "Tokens per KV block");
+  table.add("block-size", &v.block_size, SettingRange{16, 1024},
+            "Tokens per KV block, a multiple of 16");
+  table.add("enable-prefix-caching", &v.enable_prefix_caching,
+            "Keep KV blocks of computed prefixes and reuse them");
   table.add("kv-blocks,num-gpu-blocks-override", &v.kv_blocks, SettingRange{1, kMaxCount},
             "KV blocks in the pool");
   table.add("kv-cache-gb", &v.kv_cache_gb, SettingRange{0.001, 1e6},
@@ -170,6 +173,7 @@ worker::NativeEngineOptions engine_options(const ServeSettings& v) {
     options.kv_cache_bytes = static_cast<std::uint64_t>(std::llround(*v.kv_cache_gb * 0x1p30));
   }
   if (v.max_model_len) options.max_model_len = static_cast<std::uint32_t>(*v.max_model_len);
+  options.prefix_caching = v.enable_prefix_caching;
   options.max_num_seqs = static_cast<std::uint32_t>(v.max_num_seqs);
   options.max_num_batched_tokens = static_cast<std::uint32_t>(v.max_num_batched_tokens);
   options.max_queue = static_cast<std::uint32_t>(v.max_queue);

@@ -52,6 +52,7 @@ struct ServeSettings {
   std::optional<std::int64_t> kv_blocks;
   std::optional<double> kv_cache_gb;
   std::optional<std::int64_t> max_model_len;
+  bool enable_prefix_caching = true;
   std::int64_t max_num_seqs = 256;
   std::int64_t max_num_batched_tokens = 8192;
   std::int64_t max_queue = 1024;

@@ -21,11 +21,11 @@
 #include "engine/live_requests.h"
 #include "engine/mailbox.h"
 #include "engine/model_runner.h"
+#include "engine/phase_timer.h"
 #include "engine/probe.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "kv/block_pool.h"
-#include "sched/cost_model.h"
 #include "sched/scheduler.h"
 
 namespace penstock::engine {
@@ -33,9 +33,8 @@ namespace penstock::engine {
 struct EngineOptions {
   std::uint32_t num_blocks = 0;
   std::uint32_t context_length = 0;  // prompt and output together
+  bool prefix_caching = true;        // off: no reuse, no KV events
   sched::SchedulerLimits limits;
-  // Most time a step should take while others decode; unset = 1.5 times the pure decode step.
-  std::optional<Duration> itl_target;
 };
 
 using StepSink = std::move_only_function<void(StepReport)>;
@@ -65,28 +64,35 @@ class EngineLoop final {
   [[nodiscard]] bool has_work() const noexcept { return has_work_.load(); }
 
  private:
-  class PhaseTimer;
-
   void run();
   void step();
+  [[nodiscard]] PhaseTimer in_phase(StepPhase phase) { return {phase_, phase, clock_, probe_}; }
+
+  // Requests in and out (engine_loop.cc).
   void collect(Duration max_wait);
   void admit(EngineRequest request);
-  [[nodiscard]] Status validate(const EngineRequest& request) const;
+  [[nodiscard]] Status schedule_choices(LiveRequest& request);
   void refuse(const EngineRequest& request, FinishReason reason, const std::string& message);
   void cancel_now(const CancelCommand& command);
   void expire(MonotonicTime now);
   void end_all();
-  [[nodiscard]] sched::StepBudget budget() const;
-  void sample(const sched::StepPlan& plan);
-  void commit(const sched::StepPlan& plan);
-  void accept_token(LiveChoice& choice, std::size_t sample_index);
-  [[nodiscard]] Result<TokenId> sample_choice(LiveChoice& choice, std::span<const float> row);
   void finish(LiveChoice& choice, FinishReason reason, std::string message = {});
+  void finish_all(LiveRequest& request, FinishReason reason);
   ChoiceOutput& output_of(LiveChoice& choice);
   static void set_phases(const LiveChoice& choice, MonotonicTime now, ChoiceOutput& output);
+
+  // One step (engine_step.cc).
+  const sched::StepPlan& schedule(MonotonicTime now);
+  void prepare(const sched::StepPlan& plan, MonotonicTime begin);
+  void forward(const sched::StepPlan& plan);
+  void sample(const sched::StepPlan& plan);
+  void commit(const sched::StepPlan& plan, Duration elapsed);
+  void keep_prompt_logprobs(const sched::StepPlan& plan);
+  [[nodiscard]] Result<TokenId> sample_choice(LiveChoice& choice, std::span<const float> row);
+  void accept(LiveChoice& choice, const Result<TokenId>& sampled, std::span<const float> row);
+  void observe(const sched::StepPlan& plan, Duration elapsed);
   void publish();
   [[nodiscard]] EngineLoad load() const;
-  void observe(const sched::StepPlan& plan, Duration elapsed);
 
   const EngineOptions options_;
   const Clock& clock_;
@@ -100,12 +106,12 @@ class EngineLoop final {
   sched::Scheduler scheduler_;
   LiveRequests requests_;
   Sampler sampler_;
-  sched::CostModel cost_;
   Ledger::Entry blocks_entry_;
   Ledger& ledger_;
   StepReport report_;
-  std::vector<Result<TokenId>> sampled_;  // by chunk that samples, in plan order
+  std::vector<Result<TokenId>> sampled_;  // one per chunk that samples, in plan order
   std::vector<float> row_;                // a row of logits that is being changed
+  std::uint64_t num_evicted_ = 0;         // blocks, as far as they are counted
   double step_us_ = 0;
   double prefill_tokens_per_s_ = 0;
 

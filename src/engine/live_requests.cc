@@ -6,9 +6,14 @@
 
 namespace penstock::engine {
 
-TokenId LiveChoice::token_at(std::uint32_t position) const noexcept {
-  const std::vector<TokenId>& prompt = request->spec.prompt;
-  return position < prompt.size() ? prompt[position] : generated[position - prompt.size()];
+LiveChoice::LiveChoice(sched::SequenceId its_id, LiveRequest& its_request, const Choice& given)
+    : id(its_id),
+      request(&its_request),
+      number(given.number),
+      logits(its_request.spec, given.generated) {}
+
+std::span<const TokenId> LiveChoice::generated() const noexcept {
+  return sequence->blocks.token_ids().subspan(request->spec.prompt.size());
 }
 
 LiveRequest& LiveRequests::add(EngineRequest spec) {
@@ -16,19 +21,10 @@ LiveRequest& LiveRequests::add(EngineRequest spec) {
   auto request = std::make_unique<LiveRequest>();
   request->entry = ledger_.hold(LedgerKind::kSequence, spec.owner, spec.choices.size());
   request->spec = std::move(spec);
-  for (Choice& given : request->spec.choices) {
-    auto choice = std::make_unique<LiveChoice>();
-    choice->id = sched::SequenceId(++last_sequence_);
-    choice->request = request.get();
-    choice->number = given.number;
-    choice->generated = std::move(given.generated);
-    if (has_penalties(request->spec.sampling)) {
-      choice->history.emplace();
-      choice->history->add_prompt(request->spec.prompt);
-      for (const TokenId id : choice->generated) choice->history->add_generated(id);
-    }
-    by_sequence_.emplace(choice->id, choice.get());
-    request->choices.push_back(std::move(choice));
+  for (const Choice& given : request->spec.choices) {
+    const sched::SequenceId id(++last_sequence_);
+    request->choices.push_back(std::make_unique<LiveChoice>(id, *request, given));
+    by_sequence_.emplace(id, request->choices.back().get());
   }
   earliest_deadline_ = std::min(earliest_deadline_, request->spec.deadline);
   const auto [it, inserted] = requests_.emplace(handle, std::move(request));

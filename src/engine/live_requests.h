@@ -7,11 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "base/ledger.h"
-#include "engine/logits.h"
+#include "engine/logit_processor.h"
 #include "engine/request.h"
 #include "sched/sequence.h"
 
@@ -19,24 +20,27 @@ namespace penstock::engine {
 
 struct LiveRequest;
 
-// One choice of one request: a sequence to the scheduler.
+// One choice of one request: a sequence to the scheduler, which holds its tokens.
 struct LiveChoice {
+  LiveChoice(sched::SequenceId its_id, LiveRequest& its_request, const Choice& given);
+
   sched::SequenceId id;
-  LiveRequest* request = nullptr;
-  std::uint32_t number = 0;
-  std::vector<TokenId> generated;
-  std::optional<TokenHistory> history;  // only when penalties look at it
+  LiveRequest* request;
+  std::uint32_t number;
+  LogitProcessor logits;
+  const sched::Sequence* sequence = nullptr;  // the scheduler's, from admission to the end
   std::optional<MonotonicTime> first_planned;
   std::optional<MonotonicTime> first_token;
   std::uint64_t num_steps = 0;
 
-  [[nodiscard]] TokenId token_at(std::uint32_t position) const noexcept;
+  // Output so far.
+  [[nodiscard]] std::span<const TokenId> generated() const noexcept;
 };
 
 struct LiveRequest {
   EngineRequest spec;
   std::vector<std::unique_ptr<LiveChoice>> choices;  // those still running
-  std::optional<MonotonicTime> cancelled_at;
+  std::vector<TokenLogprobs> prompt_logprobs;        // as far as they are computed
   Ledger::Entry entry;
 };
 

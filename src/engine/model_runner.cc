@@ -1,5 +1,7 @@
 #include "engine/model_runner.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace penstock::engine {
@@ -17,21 +19,27 @@ ModelRunner::ModelRunner(std::unique_ptr<model::ForwardPass> forward, device::Ho
                          std::uint32_t vocab_size)
     : forward_(std::move(forward)), arena_(std::move(arena)), vocab_size_(vocab_size) {}
 
-void ModelRunner::prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler,
-                          LiveRequests& requests) {
+void ModelRunner::prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler) {
   token_ids_.clear();
   sequences_.clear();
   logit_rows_.clear();
+  chunk_logits_.clear();
   for (const sched::ScheduledChunk& chunk : plan.chunks) {
-    const LiveChoice& choice = requests.choice(chunk.id);
-    sequences_.push_back({.first_row = static_cast<std::uint32_t>(token_ids_.size()),
+    const sched::Sequence& sequence = scheduler.sequence(chunk.id);
+    const auto first_row = static_cast<std::uint32_t>(token_ids_.size());
+    sequences_.push_back({.first_row = first_row,
                           .num_rows = chunk.num_tokens,
                           .first_position = chunk.first_position,
-                          .block_table = scheduler.block_ids(chunk.id)});
-    for (std::uint32_t i = 0; i < chunk.num_tokens; ++i) {
-      token_ids_.push_back(choice.token_at(chunk.first_position + i));
+                          .block_table = sequence.blocks.block_ids()});
+    const auto tokens = sequence.blocks.token_ids().subspan(chunk.first_position, chunk.num_tokens);
+    token_ids_.insert(token_ids_.end(), tokens.begin(), tokens.end());
+
+    const bool wants_all = chunk.first_position < sequence.num_logit_rows;
+    const std::uint32_t num_logits = wants_all ? chunk.num_tokens : (chunk.samples ? 1 : 0);
+    chunk_logits_.push_back({static_cast<std::uint32_t>(logit_rows_.size()), num_logits});
+    for (std::uint32_t i = chunk.num_tokens - num_logits; i < chunk.num_tokens; ++i) {
+      logit_rows_.push_back(first_row + i);
     }
-    if (chunk.samples) logit_rows_.push_back(static_cast<std::uint32_t>(token_ids_.size() - 1));
   }
 }
 
@@ -42,8 +50,23 @@ void ModelRunner::forward() {
   CHECK(logits_.size() == logit_rows_.size() * vocab_size_);
 }
 
-std::span<const float> ModelRunner::sampled_row(std::size_t i) const noexcept {
-  return logits_.subspan(i * vocab_size_, vocab_size_);
+std::span<const float> ModelRunner::last_row(std::size_t i) const {
+  const ChunkLogits& rows = chunk_logits_[i];
+  CHECK(rows.count > 0);
+  return logits_.subspan(std::size_t{rows.first + rows.count - 1} * vocab_size_, vocab_size_);
+}
+
+std::span<const float> ModelRunner::token_row(std::size_t i, std::uint32_t j) const {
+  const ChunkLogits& rows = chunk_logits_[i];
+  CHECK(j < rows.count);
+  return logits_.subspan(std::size_t{rows.first + j} * vocab_size_, vocab_size_);
+}
+
+void ModelRunner::copy_block(const sched::BlockCopy& copy) {
+  const std::size_t size = forward_->kv_block_bytes();
+  const std::span<std::byte> pool = arena_.bytes();
+  std::ranges::copy(pool.subspan(copy.source.value() * size, size),
+                    pool.subspan(copy.destination.value() * size, size).begin());
 }
 
 }  // namespace penstock::engine

@@ -11,7 +11,6 @@
 
 #include "base/result.h"
 #include "device/cpu/host_buffer.h"
-#include "engine/live_requests.h"
 #include "model/forward.h"
 #include "sched/scheduler.h"
 #include "sched/step_plan.h"
@@ -25,14 +24,16 @@ class ModelRunner final {
       std::unique_ptr<model::ForwardPass> forward, std::uint32_t num_blocks,
       std::uint32_t vocab_size);
 
-  // Fills the batch buffers from the plan. Chunks that sample get a row of logits each, in plan
-  // order.
-  void prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler,
-               LiveRequests& requests);
-  // Computes what prepare() laid out. `sampled_row(i)` is then the logits of the i-th chunk that
-  // samples, until the next call.
+  // Fills the batch buffers from the plan.
+  void prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler);
+  // Computes what prepare() laid out.
   void forward();
-  [[nodiscard]] std::span<const float> sampled_row(std::size_t i) const noexcept;
+  // Until the next forward(): the logits after the last token of the plan's chunk `i`, which
+  // samples, and those after token `j` of a chunk whose tokens all want theirs.
+  [[nodiscard]] std::span<const float> last_row(std::size_t i) const;
+  [[nodiscard]] std::span<const float> token_row(std::size_t i, std::uint32_t j) const;
+  // Bytes of one KV block onto another.
+  void copy_block(const sched::BlockCopy& copy);
 
   [[nodiscard]] std::uint32_t vocab_size() const noexcept { return vocab_size_; }
   [[nodiscard]] const model::ForwardPass& pass() const noexcept { return *forward_; }
@@ -47,7 +48,12 @@ class ModelRunner final {
   std::vector<std::uint32_t> token_ids_;           // [rows of the step]
   std::vector<model::ForwardSequence> sequences_;  // one per chunk
   std::vector<std::uint32_t> logit_rows_;          // ascending
-  std::span<const float> logits_;                  // [logit_rows, vocab]
+  struct ChunkLogits {
+    std::uint32_t first = 0;  // in logit_rows_
+    std::uint32_t count = 0;
+  };
+  std::vector<ChunkLogits> chunk_logits_;  // one per chunk
+  std::span<const float> logits_;          // [logit_rows, vocab]
 };
 
 }  // namespace penstock::engine

@@ -88,7 +88,20 @@ EngineProbe::EngineProbe(metrics::Registry& registry, const ProbeLabels& labels)
   usage_ = make.gauge("gpu_cache_usage_percent", "Share of KV blocks in use, 0 to 1.");
   constexpr const char* kBlocksHelp = "KV blocks by state.";
   active_blocks_ = make.gauge("kv_blocks", kBlocksHelp, "state", "active");
+  cached_blocks_ = make.gauge("kv_blocks", kBlocksHelp, "state", "cached");
   free_blocks_ = make.gauge("kv_blocks", kBlocksHelp, "state", "free");
+  queried_tokens_ = make.counter("prefix_cache_query_tokens_total",
+                                 "Tokens of starting sequences, looked up in the prefix cache.");
+  hit_tokens_ =
+      make.counter("prefix_cache_hit_tokens_total",
+                   "Of these, tokens that were found and not computed.", "tier", "device");
+  evicted_blocks_ =
+      make.counter("evicted_blocks_total", "Cached blocks given up.", "tier", "device");
+  constexpr std::string_view kEventTypes[] = {"stored", "removed", "cleared"};
+  for (std::size_t i = 0; i < kv_events_.size(); ++i) {
+    kv_events_[i] =
+        make.counter("kv_events_published_total", "KV events made.", "type", kEventTypes[i]);
+  }
   preemptions_ = make.counter("preemptions_total", "Sequences that gave their blocks back.");
   requests_ = make.counter("requests_total", "Choices that ended.");
   errors_ = make.counter("errors_total", "Choices that ended by an error.", "error_type", "engine");
@@ -120,12 +133,28 @@ void EngineProbe::load_is(const EngineLoad& load, std::size_t num_requests) cons
   inflight_.set(static_cast<double>(num_requests));
   total_blocks_.set(total);
   active_blocks_.set(active);
-  free_blocks_.set(total - active);
+  const auto cached = static_cast<double>(load.kv_blocks_cached);
+  cached_blocks_.set(cached);
+  free_blocks_.set(total - active - cached);
   usage_.set(total > 0 ? active / total : 0);
 }
 
 void EngineProbe::preempted(std::uint64_t num_sequences) const noexcept {
   preemptions_.add(static_cast<double>(num_sequences));
+}
+
+void EngineProbe::prefix_queried(std::uint32_t num_tokens,
+                                 std::uint32_t num_hit_tokens) const noexcept {
+  queried_tokens_.add(num_tokens);
+  hit_tokens_.add(num_hit_tokens);
+}
+
+void EngineProbe::blocks_evicted(std::uint64_t num_blocks) const noexcept {
+  evicted_blocks_.add(static_cast<double>(num_blocks));
+}
+
+void EngineProbe::kv_events_made(std::span<const kv::KvEvent> events) const noexcept {
+  for (const kv::KvEvent& event : events) kv_events_[event.index()].add();
 }
 
 void EngineProbe::cancelled(Duration since_asked) const noexcept {

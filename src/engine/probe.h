@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "base/clock.h"
 #include "engine/request.h"
@@ -44,6 +46,9 @@ class EngineProbe final {
   void step_done(std::uint32_t num_prefill_tokens, std::uint32_t num_decode_tokens) const noexcept;
   void load_is(const EngineLoad& load, std::size_t num_requests) const noexcept;
   void preempted(std::uint64_t num_sequences) const noexcept;
+  void prefix_queried(std::uint32_t num_tokens, std::uint32_t num_hit_tokens) const noexcept;
+  void blocks_evicted(std::uint64_t num_blocks) const noexcept;
+  void kv_events_made(std::span<const kv::KvEvent> events) const noexcept;
   void cancelled(Duration since_asked) const noexcept;
   void first_token(Duration queued, Duration since_arrival) const noexcept;
   void choice_finished(FinishReason reason, Duration since_arrival) const noexcept;
@@ -56,7 +61,12 @@ class EngineProbe final {
   metrics::Gauge total_blocks_;
   metrics::Gauge usage_;
   metrics::Gauge active_blocks_;
+  metrics::Gauge cached_blocks_;
   metrics::Gauge free_blocks_;
+  metrics::Counter queried_tokens_;
+  metrics::Counter hit_tokens_;
+  metrics::Counter evicted_blocks_;
+  std::array<metrics::Counter, std::variant_size_v<kv::KvEvent>> kv_events_;
   metrics::Counter preemptions_;
   metrics::Counter requests_;
   metrics::Counter errors_;

@@ -58,6 +58,7 @@ struct EngineRequest {
   std::uint32_t strict_priority = 0;
   std::int32_t priority = 0;
   std::uint32_t migrations = 0;
+  bool uses_prefix_cache = true;
   std::uint64_t hash_seed = kv::kChainSeed;  // of its KV blocks: equal seeds share them
 };
 

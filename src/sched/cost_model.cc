@@ -2,51 +2,115 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 
 namespace penstock::sched {
 namespace {
 
 // Half of the weight is gone after about 35 steps.
 constexpr double kDecay = 0.98;
-constexpr double kMaxTokens = 1 << 20;
+constexpr std::uint32_t kMaxTokens = 1 << 20;
+constexpr int kMaxTerms = 3;
+
+struct Fit {
+  std::array<double, kMaxTerms> coefficients{};
+  double error = 0;  // sum of squared relative errors
+};
+
+// The unknowns picked by `mask` from the normal equations, by Gaussian elimination with pivoting;
+// empty when they do not determine them.
+std::optional<Fit> solve(const std::array<std::array<double, kMaxTerms>, kMaxTerms>& moments,
+                         const std::array<double, kMaxTerms>& targets, double squares,
+                         unsigned mask) {
+  std::array<int, kMaxTerms> term{};
+  int size = 0;
+  for (int i = 0; i < kMaxTerms; ++i) {
+    if ((mask >> i & 1U) != 0) term[size++] = i;
+  }
+  // Columns are scaled to a unit diagonal, so that one threshold fits terms of any size.
+  std::array<double, kMaxTerms> scale{};
+  for (int i = 0; i < size; ++i) {
+    const double diagonal = moments[term[i]][term[i]];
+    if (!(diagonal > 0)) return std::nullopt;
+    scale[i] = 1 / std::sqrt(diagonal);
+  }
+  std::array<std::array<double, kMaxTerms + 1>, kMaxTerms> a{};
+  for (int i = 0; i < size; ++i) {
+    for (int j = 0; j < size; ++j) a[i][j] = moments[term[i]][term[j]] * scale[i] * scale[j];
+    a[i][size] = targets[term[i]] * scale[i];
+  }
+  constexpr double kSingular = 1e-6;
+  for (int i = 0; i < size; ++i) {
+    int pivot = i;
+    for (int r = i + 1; r < size; ++r) {
+      if (std::abs(a[r][i]) > std::abs(a[pivot][i])) pivot = r;
+    }
+    if (std::abs(a[pivot][i]) < kSingular) return std::nullopt;
+    std::swap(a[i], a[pivot]);
+    for (int r = 0; r < size; ++r) {
+      if (r == i) continue;
+      const double factor = a[r][i] / a[i][i];
+      for (int c = i; c <= size; ++c) a[r][c] -= factor * a[i][c];
+    }
+  }
+  Fit fit;
+  fit.error = squares;
+  for (int i = 0; i < size; ++i) {
+    const double value = a[i][size] / a[i][i] * scale[i];
+    if (!(value >= 0)) return std::nullopt;
+    fit.coefficients[term[i]] = value;
+    fit.error -= value * targets[term[i]];
+  }
+  return fit;
+}
 
 }  // namespace
 
-void CostModel::observe(std::uint32_t num_tokens, Duration elapsed) noexcept {
-  const double x = num_tokens;
+void CostModel::observe(const StepWork& work, Duration elapsed) noexcept {
   const auto y = static_cast<double>(elapsed.count());
-  weight_ = weight_ * kDecay + 1;
-  sum_x_ = sum_x_ * kDecay + x;
-  sum_y_ = sum_y_ * kDecay + y;
-  sum_xx_ = sum_xx_ * kDecay + x * x;
-  sum_xy_ = sum_xy_ * kDecay + x * y;
+  if (!(y > 0) || !(work.rows > 0)) return;
+  // Divided by y, an error of a tenth weighs the same in a short step and in a long one.
+  const Row x = {1 / y, work.rows / y, work.attended / y};
+  for (int i = 0; i < kTerms; ++i) {
+    for (int j = 0; j < kTerms; ++j) moments_[i][j] = moments_[i][j] * kDecay + x[i] * x[j];
+    targets_[i] = targets_[i] * kDecay + x[i];
+  }
+  squares_ = squares_ * kDecay + 1;
+  fit();
 }
 
-CostModel::Line CostModel::line() const noexcept {
-  const double mean_x = sum_x_ / weight_;
-  const double mean_y = sum_y_ / weight_;
-  const double variance = sum_xx_ / weight_ - mean_x * mean_x;
-  // Steps of one size say nothing about the slope: then all of the time counts per token, which
-  // errs towards small chunks.
-  const double proportional = mean_y / std::max(mean_x, 1.0);
-  if (variance < 0.25) return {0, proportional};
-  const double slope = (sum_xy_ / weight_ - mean_x * mean_y) / variance;
-  const double per_token = std::clamp(slope, proportional * 0.01, proportional);
-  return {std::max(mean_y - per_token * mean_x, 0.0), per_token};
+void CostModel::fit() noexcept {
+  // Bit 0: fixed, 1: per row, 2: per attended pair. Steps of one size determine one term only: all
+  // of the time counts per row then, which errs towards small chunks.
+  constexpr unsigned kSubsets[] = {0b010, 0b110, 0b011, 0b111, 0b100, 0b001, 0b101};
+  double best = std::numeric_limits<double>::infinity();
+  for (const unsigned mask : kSubsets) {
+    const std::optional<Fit> fit = solve(moments_, targets_, squares_, mask);
+    // A term more must explain something: two percent of what is left, and no mere rounding.
+    if (!fit || fit->error >= best * 0.98 - 1e-9 * squares_) continue;
+    best = fit->error;
+    coefficients_ = fit->coefficients;
+  }
 }
 
-Duration CostModel::predict(std::uint32_t num_tokens) const noexcept {
-  if (!has_observations() || num_tokens == 0) return Duration::zero();
-  const Line fit = line();
-  return Duration(std::llround(fit.fixed_ns + fit.per_token_ns * num_tokens));
+Duration CostModel::predict(const StepWork& work) const noexcept {
+  const double ns =
+      coefficients_[0] + coefficients_[1] * work.rows + coefficients_[2] * work.attended;
+  return work.rows > 0 ? Duration(std::llround(ns)) : Duration::zero();
 }
 
-std::uint32_t CostModel::tokens_within(Duration target) const noexcept {
-  if (!has_observations()) return 1;
-  const Line fit = line();
-  const double tokens =
-      (static_cast<double>(target.count()) - fit.fixed_ns) / std::max(fit.per_token_ns, 1.0);
-  return static_cast<std::uint32_t>(std::clamp(tokens, 1.0, kMaxTokens));
+std::uint32_t CostModel::tokens_within(Duration target, const StepWork& work,
+                                       std::uint32_t first_position) const noexcept {
+  const double spent =
+      coefficients_[0] + coefficients_[1] * work.rows + coefficients_[2] * work.attended;
+  const double left = static_cast<double>(target.count()) - spent;
+  if (!(left > 0)) return 0;
+  // a n^2 + b n <= left
+  const double a = coefficients_[2] / 2;
+  const double b = coefficients_[1] + coefficients_[2] * (first_position + 0.5);
+  const double n = 2 * left / (b + std::sqrt(b * b + 4 * a * left));
+  return n < kMaxTokens ? static_cast<std::uint32_t>(n) : kMaxTokens;
 }
 
 }  // namespace penstock::sched

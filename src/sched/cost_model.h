@@ -1,40 +1,42 @@
-// How long a step of so many tokens takes on this machine, learned from the steps themselves.
+// How long a step takes on this machine, learned from the steps themselves.
 //
-// A step's time is modelled as fixed + per_token * tokens; both parts are decayed averages, so the
-// model follows a machine that becomes busy. Used to turn a time target into a token budget; it
-// never changes results, only how prompts are cut into chunks. Threading: a value.
+//   time = fixed + per_row * rows + per_attended * attended
+//
+// fitted by least squares of relative errors over decayed sums, coefficients never negative: a term
+// that would be is left out. The model so follows a machine that becomes busy, and a context that
+// grows. It turns a time target into chunk sizes; it never changes results. Threading: a value.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/clock.h"
+#include "sched/step_work.h"
 
 namespace penstock::sched {
 
 class CostModel final {
  public:
-  // A finished step: `num_tokens` rows computed in `elapsed`.
-  void observe(std::uint32_t num_tokens, Duration elapsed) noexcept;
+  // A finished step.
+  void observe(const StepWork& work, Duration elapsed) noexcept;
 
-  // Predicted time; zero while nothing was observed.
-  [[nodiscard]] Duration predict(std::uint32_t num_tokens) const noexcept;
-  // Most tokens whose predicted time is within `target`, at least 1.
-  [[nodiscard]] std::uint32_t tokens_within(Duration target) const noexcept;
-  [[nodiscard]] bool has_observations() const noexcept { return weight_ > 0; }
+  // Zero while nothing was observed.
+  [[nodiscard]] Duration predict(const StepWork& work) const noexcept;
+  // Most tokens that a chunk from `first_position` on may add to `work` within `target`.
+  [[nodiscard]] std::uint32_t tokens_within(Duration target, const StepWork& work,
+                                            std::uint32_t first_position) const noexcept;
+  [[nodiscard]] bool has_observations() const noexcept { return moments_[0][0] > 0; }
 
  private:
-  // Decayed sums of a least-squares line through (tokens, ns).
-  double weight_ = 0;
-  double sum_x_ = 0;
-  double sum_y_ = 0;
-  double sum_xx_ = 0;
-  double sum_xy_ = 0;
+  static constexpr int kTerms = 3;
+  using Row = std::array<double, kTerms>;
 
-  struct Line {
-    double fixed_ns;
-    double per_token_ns;
-  };
-  [[nodiscard]] Line line() const noexcept;
+  void fit() noexcept;
+
+  std::array<Row, kTerms> moments_{};  // decayed sums of x_i * x_j / y^2
+  Row targets_{};                      // decayed sums of x_i / y
+  double squares_ = 0;                 // decayed count
+  Row coefficients_{};                 // ns: fixed, per row, per attended pair
 };
 
 }  // namespace penstock::sched

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t kMaxDefaultPoolBytes = 8ULL << 30;
 constexpr std::uint64_t kFreeMemoryShare = 4;
+// Rows of logits per step beside one per running sequence: prompt_logprobs comes in such portions.
+constexpr std::uint32_t kMaxPromptLogitRows = 64;
 constexpr std::uint64_t kMaxPoolBlocks = std::numeric_limits<std::uint32_t>::max() / 2;
 
 // What the kernel says could be used without swapping; 1 GiB when it does not say.
@@ -94,7 +96,7 @@ Result<std::unique_ptr<NativeEngine>> NativeEngine::load(const model::ModelFiles
       .block_size = options.block_size,
       // A step holds every running sequence's decode even when the token cap is lower.
       .max_batch_rows = options.max_num_batched_tokens + options.max_num_seqs,
-      .max_logit_rows = options.max_num_seqs};
+      .max_logit_rows = options.max_num_seqs + kMaxPromptLogitRows};
   ASSIGN_OR_RETURN(auto forward, model::make_cpu_forward(files, forward_options, *engine->team_));
 
   const std::size_t block_bytes = forward->kv_block_bytes();
@@ -125,8 +127,10 @@ std::unique_ptr<engine::EngineLoop> NativeEngine::make_loop(const Clock& clock, 
   loop_options.limits = {.block_size = options_.block_size,
                          .max_running = options_.max_num_seqs,
                          .max_waiting = options_.max_queue,
-                         .max_step_tokens = options_.max_num_batched_tokens};
-  loop_options.itl_target = options_.itl_target;
+                         .max_step_tokens = options_.max_num_batched_tokens,
+                         .max_prompt_logit_rows = kMaxPromptLogitRows,
+                         .itl_target = options_.itl_target};
+  loop_options.prefix_caching = options_.prefix_caching;
   return std::make_unique<engine::EngineLoop>(loop_options, std::move(runner_), clock, ledger,
                                               probe, std::move(sink));
 }

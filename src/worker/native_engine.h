@@ -32,6 +32,7 @@ struct NativeEngineOptions {
   std::uint32_t max_num_seqs = 256;
   std::uint32_t max_num_batched_tokens = 8192;
   std::uint32_t max_queue = 1024;
+  bool prefix_caching = true;
   std::optional<Duration> itl_target;
   int num_threads = 0;  // 0 = physical cores
 };

@@ -29,6 +29,8 @@ Status Worker::run_canary(Duration timeout) {
   request.choices.push_back({});
   request.max_tokens = 1;
   request.sampling.temperature = 0;
+  request.tenant = "canary";
+  request.uses_prefix_cache = false;
   request.arrival = clock_.now();
   request.deadline = clock_.now() + timeout;
   if (!engine_->submit(std::move(request))) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <latch>
+#include <set>
 
 #include "tests/engine/harness.h"
 
@@ -106,6 +107,81 @@ TEST(EngineLoop, cancels_one_choice_and_lets_the_others_go_on) {
   EXPECT_EQ(got.at(0).finish, FinishReason::kLength);
   EXPECT_EQ(got.at(0).token_ids.size(), 60U);
   harness.wait_until_idle();
+}
+
+TEST(EngineLoop, reuses_the_blocks_of_a_prompt_it_has_seen) {
+  EngineHarness harness;
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const Transcript first = harness.run(make_request(1, prompt, 8)).at(0);
+  const Transcript second = harness.run(make_request(2, prompt, 8)).at(0);
+  EXPECT_EQ(first.cached_tokens, 0U);
+  EXPECT_EQ(second.cached_tokens, 8U) << "two blocks of four; one token is left to compute";
+  EXPECT_EQ(first.token_ids, second.token_ids);
+}
+
+TEST(EngineLoop, shares_no_blocks_between_salts_nor_without_prefix_caching) {
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  EngineHarness harness;
+  (void)harness.run(make_request(1, prompt, 4));
+  EngineRequest salted = make_request(2, prompt, 4);
+  salted.hash_seed = kv::hash_seed("", "tenant-a");
+  EXPECT_EQ(harness.run(std::move(salted)).at(0).cached_tokens, 0U);
+  EngineRequest apart = make_request(3, prompt, 4);
+  apart.uses_prefix_cache = false;
+  EXPECT_EQ(harness.run(std::move(apart)).at(0).cached_tokens, 0U);
+
+  EngineHarness without({.prefix_caching = false});
+  (void)without.run(make_request(1, prompt, 4));
+  EXPECT_EQ(without.run(make_request(2, prompt, 4)).at(0).cached_tokens, 0U);
+  EXPECT_TRUE(without.kv_events().empty());
+}
+
+TEST(EngineLoop, says_how_likely_each_prompt_token_was) {
+  EngineHarness harness;
+  std::vector<TokenId> prompt(40);
+  for (std::uint32_t i = 0; i < prompt.size(); ++i) prompt[i] = i * 7 % 101;
+  EngineRequest request = make_request(1, prompt, 3);
+  request.prompt_logprobs = 2;
+  request.choices = {{0, {}}, {1, {}}};
+  const auto got = harness.run(request);
+  const auto& logprobs = got.at(0).prompt_logprobs;
+  ASSERT_EQ(logprobs.size(), 39U) << "all but the first, in portions of 16 rows";
+  EXPECT_TRUE(got.at(1).prompt_logprobs.empty()) << "once per request";
+  // Each equals what generating that token after the prompt so far would have said.
+  for (const std::size_t at : {1U, 15U, 16U, 39U}) {
+    EngineRequest probe =
+        make_request(100 + at, {prompt.begin(), prompt.begin() + static_cast<long>(at)}, 1);
+    probe.logprobs = 0;
+    probe.allowed_token_ids = {prompt[at]};
+    EXPECT_EQ(harness.run(std::move(probe)).at(0).logprobs.at(0).logprob, logprobs[at - 1].logprob);
+  }
+  request.handle = RequestHandle(2);
+  EXPECT_EQ(harness.run(std::move(request)).at(0).cached_tokens, 0U);
+}
+
+TEST(EngineLoop, tells_of_every_block_that_it_keeps_and_drops) {
+  EngineHarness harness({.num_blocks = 16});
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    (void)harness.run(make_request(i, {1, 2, 3, 4, static_cast<TokenId>(i), 6, 7, 8, 9}, 8));
+  }
+  std::set<kv::SequenceHash> content;
+  std::size_t num_removed = 0;
+  for (const kv::KvEvent& event : harness.kv_events()) {
+    if (const auto* stored = std::get_if<kv::BlocksStored>(&event)) {
+      for (const kv::StoredBlock& block : stored->blocks) {
+        EXPECT_TRUE(content.insert(block.sequence_hash).second) << "stored twice";
+      }
+    } else {
+      for (const kv::SequenceHash hash : std::get<kv::BlocksRemoved>(event).sequence_hashes) {
+        EXPECT_EQ(content.erase(hash), 1U) << "removed, but never stored";
+        ++num_removed;
+      }
+    }
+  }
+  EXPECT_GT(num_removed, 10U);
+  EXPECT_LE(content.size(), 16U);
+  EXPECT_TRUE(content.contains(
+      kv::sequence_hashes(std::vector<TokenId>{1, 2, 3, 4}, 4, kv::kChainSeed)[0]));
 }
 
 TEST(EngineLoop, ends_at_the_deadline_in_queue_and_in_decode) {

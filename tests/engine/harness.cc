@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -30,22 +31,22 @@ std::span<const float> EchoForward::forward(const model::ForwardBatch& batch,
     }
   }
   logits_.assign(batch.logit_rows.size() * options_.vocab_size, 0);
-  std::size_t row = 0;
-  for (const model::ForwardSequence& sequence : batch.sequences) {
-    const std::uint32_t last_row = sequence.first_row + sequence.num_rows - 1;
-    if (row == batch.logit_rows.size() || batch.logit_rows[row] != last_row) continue;
-    std::vector<std::uint32_t> tokens(sequence.first_position + sequence.num_rows);
+  for (std::size_t i = 0; i < batch.logit_rows.size(); ++i) {
+    const std::uint32_t row = batch.logit_rows[i];
+    const auto sequence = std::ranges::find_if(batch.sequences, [row](const auto& candidate) {
+      return row < candidate.first_row + candidate.num_rows;
+    });
+    std::vector<std::uint32_t> tokens(sequence->first_position + row - sequence->first_row + 1);
     for (std::uint32_t p = 0; p < tokens.size(); ++p) {
-      std::memcpy(&tokens[p], slot(sequence, p), 4);
+      std::memcpy(&tokens[p], slot(*sequence, p), 4);
     }
     const bool poisoned = tokens[0] == options_.poison_token;
     for (std::uint32_t id = 0; id < options_.vocab_size; ++id) {
       const std::uint64_t hash = xxh3_64(std::as_bytes(std::span(tokens)), id);
-      logits_[row * options_.vocab_size + id] = poisoned
-                                                    ? std::numeric_limits<float>::quiet_NaN()
-                                                    : static_cast<float>(hash >> 40) * 0x1p-24F * 4;
+      logits_[i * options_.vocab_size + id] = poisoned
+                                                  ? std::numeric_limits<float>::quiet_NaN()
+                                                  : static_cast<float>(hash >> 40) * 0x1p-24F * 4;
     }
-    ++row;
   }
   return logits_;
 }
@@ -68,10 +69,12 @@ EngineHarness::EngineHarness(Options options)
   EngineOptions engine_options;
   engine_options.num_blocks = options.num_blocks;
   engine_options.context_length = options.context_length;
+  engine_options.prefix_caching = options.prefix_caching;
   engine_options.limits = {.block_size = options.model.block_size,
                            .max_running = options.max_running,
                            .max_waiting = options.max_waiting,
-                           .max_step_tokens = options.max_step_tokens};
+                           .max_step_tokens = options.max_step_tokens,
+                           .max_prompt_logit_rows = 16};
   const std::uint32_t vocab_size = options.model.vocab_size;
   auto runner = ModelRunner::create(std::make_unique<EchoForward>(std::move(options.model)),
                                     options.num_blocks, vocab_size);
@@ -95,10 +98,15 @@ void EngineHarness::on_report(StepReport report) {
     transcript.token_ids.insert(transcript.token_ids.end(), output.token_ids.begin(),
                                 output.token_ids.end());
     for (TokenLogprobs& entry : output.logprobs) transcript.logprobs.push_back(std::move(entry));
+    if (output.position == 0) transcript.cached_tokens = output.cached_tokens;
+    for (TokenLogprobs& entry : output.prompt_logprobs) {
+      transcript.prompt_logprobs.push_back(std::move(entry));
+    }
     transcript.finish = output.finish;
     transcript.message = output.message;
   }
   echoes_.insert(echoes_.end(), report.echoes.begin(), report.echoes.end());
+  for (kv::KvEvent& event : report.kv_events) kv_events_.push_back(std::move(event));
   changed_.notify_all();
 }
 
@@ -162,6 +170,11 @@ void EngineHarness::wait_until_idle() {
 std::vector<std::uint64_t> EngineHarness::echoes() {
   const std::lock_guard lock(mutex_);
   return echoes_;
+}
+
+std::vector<kv::KvEvent> EngineHarness::kv_events() {
+  const std::lock_guard lock(mutex_);
+  return kv_events_;
 }
 
 EngineRequest make_request(std::uint64_t handle, std::vector<TokenId> prompt,

@@ -58,6 +58,8 @@ class StepGate final {
 struct Transcript {
   std::vector<TokenId> token_ids;
   std::vector<TokenLogprobs> logprobs;
+  std::vector<TokenLogprobs> prompt_logprobs;
+  std::uint32_t cached_tokens = 0;
   FinishReason finish = FinishReason::kNone;
   std::string message;
 };
@@ -70,6 +72,7 @@ class EngineHarness final {
     std::uint32_t max_running = 16;
     std::uint32_t max_waiting = 64;
     std::uint32_t max_step_tokens = 64;
+    bool prefix_caching = true;
     const Clock* clock = nullptr;  // the system's by default; outlives the harness
     EchoForward::Options model{};
   };
@@ -89,6 +92,7 @@ class EngineHarness final {
   void wait_for_tokens(RequestHandle handle, std::size_t num_tokens);
   void wait_until_idle();
   std::vector<std::uint64_t> echoes();
+  std::vector<kv::KvEvent> kv_events();
 
  private:
   void on_report(StepReport report);
@@ -105,6 +109,7 @@ class EngineHarness final {
   std::condition_variable changed_;
   std::map<RequestHandle, Live> live_;  // guarded by mutex_
   std::vector<std::uint64_t> echoes_;   // guarded by mutex_
+  std::vector<kv::KvEvent> kv_events_;  // guarded by mutex_
   std::unique_ptr<EngineLoop> engine_;
 };
 

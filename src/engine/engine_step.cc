@@ -1,0 +1,195 @@
+// One step of the engine: what is computed, sampled and reported.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/engine_loop.h"
+
+namespace penstock::engine {
+namespace {
+
+constexpr double kStepDecay = 0.9;
+
+bool holds(const std::vector<TokenId>& ids, TokenId id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
+
+}  // namespace
+
+void EngineLoop::step() {
+  const MonotonicTime begin = clock_.now();
+  const sched::StepPlan& plan = schedule(begin);
+  prepare(plan, begin);
+  forward(plan);
+  sample(plan);
+  const Duration elapsed = clock_.now() - begin;
+  commit(plan, elapsed);
+  observe(plan, elapsed);
+  num_steps_.fetch_add(1, std::memory_order_relaxed);
+}
+
+const sched::StepPlan& EngineLoop::schedule(MonotonicTime now) {
+  const PhaseTimer timer = in_phase(StepPhase::kSchedule);
+  return scheduler_.schedule(now);
+}
+
+void EngineLoop::forward(const sched::StepPlan& plan) {
+  const PhaseTimer timer = in_phase(StepPhase::kForward);
+  if (!plan.empty()) runner_->forward();
+}
+
+void EngineLoop::prepare(const sched::StepPlan& plan, MonotonicTime begin) {
+  const PhaseTimer timer = in_phase(StepPhase::kPrepare);
+  runner_->prepare(plan, scheduler_);
+  for (const sched::ScheduledChunk& chunk : plan.chunks) {
+    LiveChoice& choice = requests_.choice(chunk.id);
+    if (!choice.first_planned) choice.first_planned = begin;
+    ++choice.num_steps;
+  }
+}
+
+void EngineLoop::sample(const sched::StepPlan& plan) {
+  const PhaseTimer timer = in_phase(StepPhase::kSample);
+  sampled_.clear();
+  for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
+    if (!plan.chunks[i].samples) continue;
+    sampled_.push_back(sample_choice(requests_.choice(plan.chunks[i].id), runner_->last_row(i)));
+  }
+}
+
+Result<TokenId> EngineLoop::sample_choice(LiveChoice& choice, std::span<const float> row) {
+  const std::span<const TokenId> generated = choice.generated();
+  ASSIGN_OR_RETURN(const std::span<const float> logits,
+                   choice.logits.process(row, generated, row_));
+  return sampler_.sample(logits, choice.request->spec.sampling,
+                         {.output_index = static_cast<std::uint32_t>(generated.size()),
+                          .choice_number = choice.number});
+}
+
+void EngineLoop::commit(const sched::StepPlan& plan, Duration elapsed) {
+  const PhaseTimer timer = in_phase(StepPhase::kCommit);
+  const std::span<const sched::ScheduledFork> forks = scheduler_.commit(elapsed);
+  // Before any block is given back or written again, and while the leaders live.
+  for (const sched::ScheduledFork& fork : forks) {
+    if (fork.copy) runner_->copy_block(*fork.copy);
+    LiveChoice& choice = requests_.choice(fork.id);
+    choice.first_planned = requests_.choice(plan.chunks[fork.chunk].id).first_planned;
+    choice.num_steps = 1;
+  }
+  keep_prompt_logprobs(plan);
+  std::size_t next_sample = 0;
+  for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
+    if (!plan.chunks[i].samples) continue;
+    accept(requests_.choice(plan.chunks[i].id), sampled_[next_sample++], runner_->last_row(i));
+  }
+  for (const sched::ScheduledFork& fork : forks) {
+    LiveChoice& choice = requests_.choice(fork.id);
+    const std::span<const float> row = runner_->last_row(fork.chunk);
+    accept(choice, sample_choice(choice, row), row);
+  }
+}
+
+void EngineLoop::keep_prompt_logprobs(const sched::StepPlan& plan) {
+  for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
+    const sched::ScheduledChunk& chunk = plan.chunks[i];
+    const std::uint32_t num_wanted = scheduler_.sequence(chunk.id).num_logit_rows;
+    if (chunk.first_position >= num_wanted) continue;
+    LiveRequest& request = *requests_.choice(chunk.id).request;
+    const std::uint32_t end = std::min(chunk.first_position + chunk.num_tokens, num_wanted);
+    // What a preempted request had already is computed again, to the same bits.
+    for (auto at = static_cast<std::uint32_t>(request.prompt_logprobs.size()); at < end; ++at) {
+      request.prompt_logprobs.push_back(
+          token_logprobs(runner_->token_row(i, at - chunk.first_position),
+                         request.spec.prompt[at + 1], request.spec.prompt_logprobs));
+    }
+  }
+}
+
+void EngineLoop::accept(LiveChoice& choice, const Result<TokenId>& sampled,
+                        std::span<const float> row) {
+  LiveRequest& request = *choice.request;
+  const EngineRequest& spec = request.spec;
+  if (!sampled) {
+    log_error("request {}: {}", spec.owner, sampled.error().message());
+    finish(choice, FinishReason::kInternal, sampled.error().message());
+    return;
+  }
+  const TokenId id = *sampled;
+  ChoiceOutput& output = output_of(choice);
+  if (!choice.first_token) {
+    choice.first_token = clock_.now();
+    probe_.first_token(*choice.first_planned - spec.arrival, *choice.first_token - spec.arrival);
+    set_phases(choice, *choice.first_token, output);
+    output.cached_tokens = choice.sequence->num_cached;
+    output.prompt_logprobs = std::exchange(request.prompt_logprobs, {});
+  }
+  output.token_ids.push_back(id);
+  if (spec.logprobs >= 0) output.logprobs.push_back(token_logprobs(row, id, spec.logprobs));
+  choice.logits.accept(id);
+
+  const std::size_t num_generated = choice.generated().size() + 1;
+  const bool stops_sleep = num_generated <= spec.min_tokens;
+  const bool is_eos = !spec.ignore_eos && holds(spec.eos_token_ids, id);
+  const bool is_stop = !stops_sleep && holds(spec.stop_token_ids, id);
+  if (is_eos || is_stop) {
+    output.stop_token_id = id;
+    finish(choice, FinishReason::kStop);
+  } else if (num_generated >= spec.max_tokens) {
+    finish(choice, FinishReason::kLength);
+  } else {
+    scheduler_.append_token(choice.id, id);
+  }
+}
+
+void EngineLoop::observe(const sched::StepPlan& plan, Duration elapsed) {
+  if (plan.empty()) return;
+  const std::uint32_t num_prefill = plan.num_tokens - plan.num_decodes;
+  probe_.step_done(num_prefill, plan.num_decodes);
+  probe_.preempted(plan.preempted.size());
+  probe_.prefix_queried(plan.num_queried_tokens, plan.num_hit_tokens);
+  const double us = static_cast<double>(elapsed.count()) * 1e-3;
+  step_us_ = step_us_ == 0 ? us : step_us_ * kStepDecay + us * (1 - kStepDecay);
+  if (num_prefill > plan.num_decodes) {
+    const double rate = num_prefill / (us * 1e-6);
+    prefill_tokens_per_s_ = prefill_tokens_per_s_ == 0
+                                ? rate
+                                : prefill_tokens_per_s_ * kStepDecay + rate * (1 - kStepDecay);
+  }
+}
+
+EngineLoad EngineLoop::load() const {
+  const sched::SchedulerCounts counts = scheduler_.counts();
+  return {.running = counts.running,
+          .waiting = counts.waiting,
+          .active_prefill_tokens = counts.uncomputed_prompt_tokens,
+          .kv_blocks_total = pool_.num_blocks(),
+          .kv_blocks_active = counts.blocks_active,
+          .kv_blocks_cached = counts.blocks_cached,
+          .kv_blocks_waiting = counts.blocks_waiting,
+          .step_us = step_us_,
+          .prefill_tokens_per_s = prefill_tokens_per_s_};
+}
+
+void EngineLoop::publish() {
+  const PhaseTimer timer = in_phase(StepPhase::kPublish);
+  has_work_.store(scheduler_.has_work(), std::memory_order_relaxed);
+  if (pool_.num_active() == 0) {
+    blocks_entry_.release();
+  } else if (blocks_entry_) {
+    blocks_entry_.set_count(pool_.num_active());
+  } else {
+    blocks_entry_ = ledger_.hold(LedgerKind::kBlocks, "engine", pool_.num_active());
+  }
+  report_.load = load();
+  report_.kv_events = pool_.cache().take_events();
+  probe_.load_is(report_.load, requests_.size());
+  probe_.kv_events_made(report_.kv_events);
+  const std::uint64_t num_evicted = pool_.cache().num_evicted();
+  probe_.blocks_evicted(num_evicted - std::exchange(num_evicted_, num_evicted));
+  if (report_.outputs.empty() && report_.echoes.empty() && report_.kv_events.empty()) return;
+  report_.step = num_steps_.load(std::memory_order_relaxed);
+  sink_(std::exchange(report_, {}));
+}
+
+}  // namespace penstock::engine
