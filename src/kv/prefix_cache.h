@@ -53,7 +53,7 @@ class PrefixCache final {
     kUncacheable,  // the hash is taken by other content, or the parent is not in the cache
   };
   // Block i of the chain will be computed into `block` in this step. `parent` holds block i - 1.
-  // The caller references both. Priority and last use start anew.
+  // The caller references both, and whoever else references `block` references `parent` too.
   Insertion insert_pending(const BlockContent& content, std::optional<BlockId> parent,
                            BlockId block);
   Insertion insert_pending(const TokenChain& chain, std::uint32_t i, std::optional<BlockId> parent,

@@ -90,6 +90,43 @@ TEST(BlockTable, shares_a_prefix_without_taking_blocks) {
   EXPECT_EQ(pool.num_active(), 2U);
 }
 
+TEST(BlockTable, gives_back_from_the_end_and_hands_out_the_same_blocks_in_order_again) {
+  BlockPool pool(4, 4);
+  BlockTable table(4);
+  table.reserve(4);
+  ASSERT_TRUE(table.grow_to(16, pool));
+  table.truncate(1);
+  EXPECT_EQ(table.num_blocks(), 1U);
+  EXPECT_EQ(pool.num_free(), 3U);
+  ASSERT_TRUE(table.grow_to(16, pool));
+  const auto ids = table.block_ids();
+  EXPECT_EQ(std::vector(ids.begin(), ids.end()), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  table.truncate(7);
+  EXPECT_EQ(table.num_blocks(), 4U) << "there is nothing behind the end";
+}
+
+TEST(BlockTable, takes_over_blocks_one_by_one) {
+  BlockPool pool(3, 4);
+  BlockTable table(4);
+  table.append(std::move(*pool.allocate()));
+  table.append(std::move(*pool.allocate()));
+  table.replace(0, std::move(*pool.allocate()));
+  const auto ids = table.block_ids();
+  EXPECT_EQ(std::vector(ids.begin(), ids.end()), (std::vector<std::uint32_t>{2, 1}));
+  EXPECT_EQ(pool.num_active(), 2U);
+}
+
+TEST(BlockTable, gives_its_own_blocks_back_when_it_is_assigned_to) {
+  BlockPool pool(3, 4);
+  BlockTable mine(4);
+  BlockTable other(4);
+  ASSERT_TRUE(mine.grow_to(8, pool));
+  ASSERT_TRUE(other.grow_to(4, pool));
+  mine = std::move(other);
+  EXPECT_EQ(mine.num_blocks(), 1U);
+  EXPECT_EQ(pool.num_active(), 1U);
+}
+
 // A model of the pool as plain sets, under random operations.
 TEST(BlockPool, agrees_with_a_reference_model_under_random_operations) {
   std::mt19937 random(7);

@@ -176,6 +176,18 @@ TEST(KvEventLog, cuts_a_snapshot_into_chunks_with_parents_first) {
   EXPECT_EQ(mirror.digest(), log.digest());
 }
 
+// Tiers that disagree about where a block lies could only do so after a collision.
+TEST(KvEventLog, names_a_block_once_in_a_snapshot_even_if_it_comes_before_its_parent) {
+  KvEventLog log = open_log();
+  const StoredBlock parent{SequenceHash(1), LocalHash(1)};
+  const StoredBlock child{SequenceHash(2), LocalHash(2)};
+  log.append(BlocksStored{SequenceHash(7), 40, Tier::kHost, {parent}});
+  log.append(BlocksStored{SequenceHash(1), 4, Tier::kHost, {child}});
+  EventMirror mirror(kBlockSize);
+  mirror.apply(log.snapshot());
+  EXPECT_EQ(mirror.digest(), log.digest());
+}
+
 // Copies come and go in all tiers; a listener from the start, and one from a snapshot in between,
 // end up with what the tiers hold.
 TEST(KvEventLog, gives_every_listener_what_the_tiers_hold) {
