@@ -6,6 +6,7 @@
 #include <numeric>
 #include <random>
 
+#include "base/check.h"
 #include "kv/sequence_hash.h"
 #include "kv/token_chain.h"
 #include "tests/kv/event_mirror.h"
@@ -37,7 +38,7 @@ BlocksStored stored(const TokenChain& chain, std::uint32_t first, std::uint32_t 
   return event;
 }
 
-BlocksRemoved removed(const TokenChain& chain, std::vector<std::uint32_t> blocks,
+BlocksRemoved removed(const TokenChain& chain, const std::vector<std::uint32_t>& blocks,
                       Tier tier = Tier::kDevice) {
   BlocksRemoved event{tier, {}};
   for (const std::uint32_t i : blocks) event.sequence_hashes.push_back(chain.sequence_hash(i));
@@ -174,6 +175,21 @@ TEST(KvEventLog, cuts_a_snapshot_into_chunks_with_parents_first) {
   mirror.apply(snapshot);
   EXPECT_EQ(mirror.content().size(), 6002U);
   EXPECT_EQ(mirror.digest(), log.digest());
+}
+
+TEST(KvEventLogDeathTest, finds_a_removal_of_what_is_not_held_and_says_nothing_of_it) {
+  KvEventLog log = open_log();
+  const TokenChain chain = counting(2);
+  log.append(stored(chain, 0, 1));
+#ifdef NDEBUG
+  const unsigned long before = bug_count();
+  log.append(removed(chain, {0}, Tier::kHost));
+  log.append(removed(chain, {1}));
+  EXPECT_EQ(bug_count(), before + 2);
+  EXPECT_EQ(log.last_seq(), 1U);
+#else
+  EXPECT_DEATH(log.append(removed(chain, {1})), "kv invariant 10");
+#endif
 }
 
 // Tiers that disagree about where a block lies could only do so after a collision.
