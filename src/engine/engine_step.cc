@@ -167,6 +167,7 @@ EngineLoad EngineLoop::load() const {
           .kv_blocks_active = counts.blocks_active,
           .kv_blocks_cached = counts.blocks_cached,
           .kv_blocks_waiting = counts.blocks_waiting,
+          .preemptions = scheduler_.num_preemptions(),
           .step_us = step_us_,
           .prefill_tokens_per_s = prefill_tokens_per_s_};
 }

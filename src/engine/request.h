@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,12 @@ enum class FinishReason : std::uint8_t {
   kDraining,    // no new requests are taken
   kInternal,    // this sequence failed; others go on
 };
+// As in metrics and traces.
+[[nodiscard]] std::string_view to_string(FinishReason reason) noexcept;
+// The asker gets an error.
+[[nodiscard]] constexpr bool is_failure(FinishReason reason) noexcept {
+  return reason >= FinishReason::kInvalid;
+}
 
 struct TokenLogprobs {
   float logprob = 0.0F;
@@ -94,9 +101,14 @@ struct ChoiceOutput {
   std::optional<TokenId> stop_token_id;  // kStop
   std::string message;                   // the failures
   std::uint32_t cached_tokens = 0;       // first output
-  Duration queue_time{};                 // first and last output: arrival to first planned
-  Duration prefill_time{};               // first planned to first token
+  // First and last output: time in each phase so far, which add up to the time since arrival
+  // (engine/phase_clock.h), and what it took.
+  Duration queue_time{};
+  Duration prefill_time{};
+  Duration decode_time{};
+  Duration preempted_time{};
   std::uint64_t num_steps = 0;
+  std::uint32_t num_preemptions = 0;
 };
 
 // What the engine carries, for routers and operators.
@@ -108,6 +120,7 @@ struct EngineLoad {
   std::uint64_t kv_blocks_active = 0;
   std::uint64_t kv_blocks_cached = 0;
   std::uint64_t kv_blocks_waiting = 0;
+  std::uint64_t preemptions = 0;  // since the start
   double step_us = 0;               // decayed
   double prefill_tokens_per_s = 0;  // decayed
 };

@@ -80,18 +80,94 @@ TEST(EngineLoop, refuses_token_ids_outside_the_vocabulary_and_prompts_over_the_c
   EXPECT_EQ(harness.run(std::move(bias)).at(0).finish, FinishReason::kInvalid);
 }
 
-TEST(EngineLoop, cancels_in_decode_and_gives_the_blocks_back) {
-  StepGate gate(2);
-  EngineHarness harness({.model = {.on_forward = [&] { gate.pass(); }}});
-  harness.submit(make_request(1, {1, 2, 3}, 190));
-  harness.wait_for_tokens(RequestHandle(1), 2);
-  harness.engine().cancel(RequestHandle(1), std::nullopt);
+// Holds the engine in a step, ends the request from outside in some way, and lets it go on: the
+// finish must come with that step or the next, and with it everything must have been given back.
+template <class End>
+void expect_all_back_within_a_step(EngineHarness& harness, StepGate& gate, RequestHandle handle,
+                                   FinishReason reason, End end) {
+  const std::uint64_t held_at = harness.engine().num_steps();
+  end();
   gate.open();
-  const Transcript got = harness.wait(RequestHandle(1)).at(0);
-  EXPECT_EQ(got.finish, FinishReason::kCancelled);
-  EXPECT_LE(got.token_ids.size(), 3U) << "it is gone after the step in which it was cancelled";
+  EXPECT_EQ(harness.wait(handle).at(0).finish, reason);
+  EXPECT_LE(harness.step_of_finish(handle), held_at + 1);
+  EXPECT_EQ(harness.blocks_at_finish(handle), 0U);
+  EXPECT_TRUE(harness.ledger().is_empty());
+}
+
+void wait_until_held(EngineHarness& harness, std::uint64_t num_steps) {
+  const MonotonicTime deadline = SystemClock().now() + std::chrono::seconds(30);
+  while (harness.engine().num_steps() < num_steps ||
+         harness.engine().phase() != StepPhase::kForward) {
+    ASSERT_LT(SystemClock().now(), deadline);
+    std::this_thread::yield();
+  }
+}
+
+class EngineEnds : public ::testing::TestWithParam<FinishReason> {
+ protected:
+  EngineHarness::Options options() {
+    return {.num_blocks = 2000,
+            .context_length = 8000,
+            .max_running = 1,
+            .clock = &clock_,
+            .model = {.on_forward = [this] { gate_.pass(); }}};
+  }
+  void end(EngineHarness& harness, RequestHandle handle) {
+    if (GetParam() == FinishReason::kCancelled) {
+      harness.engine().cancel(handle, std::nullopt);
+    } else {
+      clock_.advance(std::chrono::seconds(10));
+    }
+  }
+  EngineRequest request(std::uint64_t handle, std::size_t num_prompt, Duration allowed) {
+    std::vector<TokenId> prompt(num_prompt);
+    for (std::size_t i = 0; i < num_prompt; ++i) prompt[i] = static_cast<TokenId>(i % 101);
+    EngineRequest made = make_request(handle, std::move(prompt), 500);
+    made.deadline = clock_.now() + allowed;
+    return made;
+  }
+  ManualClock clock_;
+  StepGate gate_{3};
+};
+
+TEST_P(EngineEnds, a_long_prefill_within_a_step) {
+  EngineHarness harness(options());
+  harness.submit(request(1, 6000, std::chrono::seconds(5)));
+  wait_until_held(harness, 3);
+  expect_all_back_within_a_step(harness, gate_, RequestHandle(1), GetParam(),
+                                [&] { end(harness, RequestHandle(1)); });
+  EXPECT_TRUE(harness.wait(RequestHandle(1)).at(0).token_ids.empty());
+}
+
+TEST_P(EngineEnds, a_decode_within_a_step) {
+  EngineHarness harness(options());
+  harness.submit(request(1, 20, std::chrono::seconds(5)));
+  wait_until_held(harness, 3);
+  expect_all_back_within_a_step(harness, gate_, RequestHandle(1), GetParam(),
+                                [&] { end(harness, RequestHandle(1)); });
+}
+
+TEST_P(EngineEnds, what_waits_within_a_step) {
+  EngineHarness harness(options());
+  harness.submit(request(1, 20, std::chrono::hours(1)));
+  harness.submit(request(2, 20, std::chrono::seconds(5)));
+  wait_until_held(harness, 3);
+  const std::uint64_t held_at = harness.engine().num_steps();
+  end(harness, RequestHandle(2));
+  gate_.open();
+  EXPECT_EQ(harness.wait(RequestHandle(2)).at(0).finish, GetParam());
+  // The step at hand, and the one whose report carries the news.
+  EXPECT_LE(harness.step_of_finish(RequestHandle(2)), held_at + 2);
+  EXPECT_EQ(harness.wait(RequestHandle(1)).at(0).finish, FinishReason::kLength);
   harness.wait_until_idle();
 }
+
+INSTANTIATE_TEST_SUITE_P(Ways, EngineEnds,
+                         ::testing::Values(FinishReason::kCancelled, FinishReason::kDeadline),
+                         [](const auto& way) {
+                           return way.param == FinishReason::kCancelled ? "by_cancel"
+                                                                        : "by_deadline";
+                         });
 
 TEST(EngineLoop, cancels_one_choice_and_lets_the_others_go_on) {
   StepGate gate(5);

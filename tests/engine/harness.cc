@@ -12,7 +12,9 @@
 namespace penstock::engine {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
+// More than any test looks at; a soak makes millions.
+constexpr std::size_t kMaxKeptEvents = 100'000;
+constexpr auto kPatience = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -74,10 +76,10 @@ EngineHarness::EngineHarness(Options options)
                            .max_running = options.max_running,
                            .max_waiting = options.max_waiting,
                            .max_step_tokens = options.max_step_tokens,
-                           .max_prompt_logit_rows = 16};
+                           .max_prompt_logit_rows = kMaxPromptLogitRows};
   const std::uint32_t vocab_size = options.model.vocab_size;
-  auto runner = ModelRunner::create(std::make_unique<EchoForward>(std::move(options.model)),
-                                    options.num_blocks, vocab_size);
+  if (!options.forward) options.forward = std::make_unique<EchoForward>(std::move(options.model));
+  auto runner = ModelRunner::create(std::move(options.forward), options.num_blocks, vocab_size);
   CHECK(runner.has_value());
   engine_ = std::make_unique<EngineLoop>(
       engine_options, std::move(*runner), options.clock != nullptr ? *options.clock : clock_,
@@ -92,6 +94,8 @@ EngineHarness::~EngineHarness() {
 void EngineHarness::on_report(StepReport report) {
   const std::lock_guard lock(mutex_);
   for (ChoiceOutput& output : report.outputs) {
+    live_[output.handle].step = report.step;
+    live_[output.handle].active_blocks = report.load.kv_blocks_active;
     Transcript& transcript = live_[output.handle].choices[output.choice];
     EXPECT_EQ(transcript.finish, FinishReason::kNone) << "output after the finish";
     EXPECT_EQ(output.position, transcript.token_ids.size()) << "a token was lost or repeated";
@@ -106,6 +110,8 @@ void EngineHarness::on_report(StepReport report) {
     transcript.message = output.message;
   }
   echoes_.insert(echoes_.end(), report.echoes.begin(), report.echoes.end());
+  num_preemptions_ = report.load.preemptions;
+  if (kv_events_.size() > kMaxKeptEvents) kv_events_.clear();
   for (kv::KvEvent& event : report.kv_events) kv_events_.push_back(std::move(event));
   changed_.notify_all();
 }
@@ -159,6 +165,11 @@ void EngineHarness::wait_for_tokens(RequestHandle handle, std::size_t num_tokens
       "tokens");
 }
 
+void EngineHarness::forget(RequestHandle handle) {
+  const std::lock_guard lock(mutex_);
+  live_.erase(handle);
+}
+
 void EngineHarness::wait_until_idle() {
   const MonotonicTime deadline = clock_.now() + kPatience;
   while (!ledger_.is_empty()) {
@@ -175,6 +186,21 @@ std::vector<std::uint64_t> EngineHarness::echoes() {
 std::vector<kv::KvEvent> EngineHarness::kv_events() {
   const std::lock_guard lock(mutex_);
   return kv_events_;
+}
+
+std::uint64_t EngineHarness::num_preemptions() {
+  const std::lock_guard lock(mutex_);
+  return num_preemptions_;
+}
+
+std::uint64_t EngineHarness::step_of_finish(RequestHandle handle) {
+  const std::lock_guard lock(mutex_);
+  return live_.at(handle).step;
+}
+
+std::uint64_t EngineHarness::blocks_at_finish(RequestHandle handle) {
+  const std::lock_guard lock(mutex_);
+  return live_.at(handle).active_blocks;
 }
 
 EngineRequest make_request(std::uint64_t handle, std::vector<TokenId> prompt,

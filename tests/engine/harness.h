@@ -1,4 +1,5 @@
-// A real engine over a model whose answers depend on every token and on every KV slot it reads.
+// A real engine in a test: over a model whose answers depend on every token and on every KV slot it
+// reads, or over any other forward pass.
 #pragma once
 
 #include <condition_variable>
@@ -64,6 +65,8 @@ struct Transcript {
   std::string message;
 };
 
+inline constexpr std::uint32_t kMaxPromptLogitRows = 16;
+
 class EngineHarness final {
  public:
   struct Options {
@@ -75,6 +78,8 @@ class EngineHarness final {
     bool prefix_caching = true;
     const Clock* clock = nullptr;  // the system's by default; outlives the harness
     EchoForward::Options model{};
+    std::unique_ptr<model::ForwardPass> forward{};  // instead; with the block and vocabulary sizes
+                                                    // of `model`
   };
   EngineHarness() : EngineHarness(Options{}) {}
   explicit EngineHarness(Options options);
@@ -90,9 +95,14 @@ class EngineHarness final {
   std::map<std::uint32_t, Transcript> wait(RequestHandle handle);
   // Waits until the request has at least this many tokens in all.
   void wait_for_tokens(RequestHandle handle, std::size_t num_tokens);
+  void forget(RequestHandle handle);  // its transcript
   void wait_until_idle();
   std::vector<std::uint64_t> echoes();
   std::vector<kv::KvEvent> kv_events();
+  std::uint64_t num_preemptions();
+  // Of the report that brought the request's last finish: its step, and the blocks then in use.
+  std::uint64_t step_of_finish(RequestHandle handle);
+  std::uint64_t blocks_at_finish(RequestHandle handle);
 
  private:
   void on_report(StepReport report);
@@ -101,6 +111,8 @@ class EngineHarness final {
 
   struct Live {
     std::size_t num_choices = 0;
+    std::uint64_t step = 0;           // of the last output
+    std::uint64_t active_blocks = 0;  // in the same report
     std::map<std::uint32_t, Transcript> choices;
   };
   SystemClock clock_;
@@ -110,6 +122,7 @@ class EngineHarness final {
   std::map<RequestHandle, Live> live_;  // guarded by mutex_
   std::vector<std::uint64_t> echoes_;   // guarded by mutex_
   std::vector<kv::KvEvent> kv_events_;  // guarded by mutex_
+  std::uint64_t num_preemptions_ = 0;   // guarded by mutex_
   std::unique_ptr<EngineLoop> engine_;
 };
 
