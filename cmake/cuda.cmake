@@ -24,12 +24,13 @@ function(penstock_gpu_program name)
   add_executable(${name} ${ARG_SOURCES}
     ${CMAKE_SOURCE_DIR}/src/base/result.cc ${CMAKE_SOURCE_DIR}/src/kernels/ref/ops.cc)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE penstock_flags penstock_device_cuda penstock_kernels_cuda
-    fmt::fmt-header-only -static-libstdc++ -static-libgcc)
+  target_link_libraries(${name} PRIVATE penstock_flags penstock_model_cuda penstock_device_cuda
+    penstock_kernels_cuda fmt::fmt-header-only -static-libstdc++ -static-libgcc)
 endfunction()
 
 add_subdirectory(src/device/cuda)
 add_subdirectory(src/kernels/cuda)
+add_subdirectory(src/model/cuda)
 if(PENSTOCK_TESTS)
   add_subdirectory(tests/kernels/cuda)
 endif()

@@ -4,14 +4,13 @@
 // entries past the context are never read, nor is
 // any token past it.
 //
-// Arithmetic (the numerics contract), f32 with fused multiply-add:
-//   tile     32 positions. score = (q . k, d ascending) * scale * log2(e); the tile's own maximum
-//   is
-//            folded into the running one, p = exp2(score - running maximum), sum of p by a
-//            butterfly over the 32 lanes, o_tile[d] = sum of p * v, positions ascending.
+// Arithmetic (the numerics contract):
+//   tile     32 positions. score = (q . k, tensor cores, 32 dims a step) * scale * log2(e); the
+//            tile's own maximum is folded into the running one, p = exp2(score - running maximum);
+//            total = sum of p; o_tile = p . v with p rounded to bf16, 16 positions a step.
 //   segment  256 positions from position 0: tiles ascending, o = o * exp2(old - new maximum) +
-//   o_tile. row      segments ascending, both sides scaled to the larger maximum; out = bf16(o /
-//   sum).
+//            o_tile, fused; the total likewise.
+//   row      segments ascending, both sides scaled to the larger maximum; out = bf16(o / total).
 // Number of rows, splits and the pool's blocks change no bit of it.
 //
 // All pointers are device memory, 16-byte aligned. Launches two kernels on `stream`, does not wait.

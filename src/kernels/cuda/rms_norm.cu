@@ -6,18 +6,24 @@ namespace penstock::kernels::cuda {
 namespace {
 
 constexpr int kNumThreads = 256;
-constexpr int kNumWarps = kNumThreads / 32;
 
-// Every thread gets the sum, folded in one fixed order.
-__device__ float sum_over_block(float value) {
-  __shared__ float partial[kNumWarps];
-  for (int distance = 16; distance > 0; distance /= 2) {
-    value += __shfl_xor_sync(0xFFFFFFFFU, value, distance);
+constexpr int kLanes = 64;  // as many sums as four lanes of sixteen warps of decode_step.cu keep
+
+// Every thread gets the sum of the vectors' squares: lane u of 64 adds the vectors u, u + 64, ...
+// ascending; four neighbours fold as a butterfly; the sixteen fours are added ascending.
+__device__ float sum_over_row(const float* squares, int num_vectors) {
+  __shared__ float fours[kLanes / 4];
+  const int u = static_cast<int>(threadIdx.x);
+  if (u < kLanes) {
+    float sum = 0.0F;
+    for (int i = u; i < num_vectors; i += kLanes) sum += squares[i];
+    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 1);
+    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 2);
+    if (u % 4 == 0) fours[u / 4] = sum;
   }
-  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
   __syncthreads();
-  float sum = partial[0];
-  for (int warp = 1; warp < kNumWarps; ++warp) sum += partial[warp];
+  float sum = fours[0];
+  for (int i = 1; i < kLanes / 4; ++i) sum += fours[i];
   return sum;
 }
 
@@ -30,8 +36,8 @@ __global__ void __launch_bounds__(kNumThreads) rms_norm_kernel(RmsNormArgs args)
   const uint4* x = reinterpret_cast<const uint4*>(args.x);
   const int vectors_in_row = args.dim / 8;
 
+  __shared__ float squares[kMaxNormDim / 8];
   Float8 values[num_vectors];
-  float squares = 0.0F;
 #pragma unroll
   for (int i = 0; i < num_vectors; ++i) {
     const int index = (i * kNumThreads) + threadIdx.x;
@@ -46,10 +52,13 @@ __global__ void __launch_bounds__(kNumThreads) rms_norm_kernel(RmsNormArgs args)
       residual[index] = bits;
     }
     values[i] = unpack8(bits);
+    float sum = 0.0F;
 #pragma unroll
-    for (int e = 0; e < 8; ++e) squares = fmaf(values[i].value[e], values[i].value[e], squares);
+    for (int e = 0; e < 8; ++e) sum = fmaf(values[i].value[e], values[i].value[e], sum);
+    squares[index] = sum;
   }
-  const float mean = sum_over_block(squares) / static_cast<float>(args.dim);
+  __syncthreads();
+  const float mean = sum_over_row(squares, vectors_in_row) / static_cast<float>(args.dim);
   const float scale = 1.0F / sqrtf(mean + args.epsilon);
 
   uint4* out = reinterpret_cast<uint4*>(args.out) + row;

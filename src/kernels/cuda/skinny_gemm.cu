@@ -2,15 +2,11 @@
 // two tiles at a time. Warp s computes slice s of K for both tiles. Each thread streams exactly the
 // weights it will multiply through its own ring in shared memory (cp.async, kStages deep), so the
 // stream needs no barrier and runs on across tile borders while the block adds its slices.
-//
-// Fragments without shuffles: a dot product does not care how k is numbered as long as both sides
-// agree. Of a 32-wide chunk, lane (g = lane / 4, t = lane % 4) takes k = 8t .. 8t + 7 of weight
-// rows g and g + 8 and of x row g: one 16-byte load each. Values 0..3 of it stand where the first
-// m16n8k16 wants k = 2t, 2t+1, 2t+8, 2t+9, values 4..7 where the second does.
 #include <cstddef>
 
 #include "kernels/cuda/bf16.cuh"
 #include "kernels/cuda/cp_async.cuh"
+#include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/skinny_gemm.h"
 
 namespace penstock::kernels::cuda {
@@ -29,26 +25,6 @@ constexpr int kSumStride = 34;
 
 __host__ __device__ constexpr int shared_bytes(int m_tiles) {
   return kRingBytes + (kGemmSlices * m_tiles * 8 * kSumStride * static_cast<int>(sizeof(float)));
-}
-
-struct Fragment {  // accumulators of one 16 x 8 product
-  float c[4];
-};
-
-__device__ __forceinline__ void multiply(Fragment& acc, std::uint32_t a0, std::uint32_t a1,
-                                         std::uint32_t a2, std::uint32_t a3, std::uint32_t b0,
-                                         std::uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(acc.c[0]), "+f"(acc.c[1]), "+f"(acc.c[2]), "+f"(acc.c[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-}
-
-// A chunk of 32 k: two products. `low` is row g of w, `high` row g + 8.
-__device__ __forceinline__ void multiply_chunk(Fragment& acc, uint4 low, uint4 high, uint4 x) {
-  multiply(acc, low.x, high.x, low.y, high.y, x.x, x.y);
-  multiply(acc, low.z, high.z, low.w, high.w, x.z, x.w);
 }
 
 // Walks (item, chunk) pairs of one warp's slice: all its chunks of an item, then the next item.

@@ -110,6 +110,7 @@ inline constexpr double kBf16Limit = 0x1p-8;
 [[nodiscard]] Status run_gemm_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_elementwise_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_attention_cases(Gpu& gpu, Report& report);
+[[nodiscard]] Status run_decode_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_rope_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_sampling_cases(Gpu& gpu, Report& report);
 

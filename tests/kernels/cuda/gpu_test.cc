@@ -113,7 +113,8 @@ int run() {
   const std::pair<std::string_view, Cases> groups[] = {
       {"device", run_device_cases}, {"elementwise", run_elementwise_cases},
       {"gemm", run_gemm_cases},     {"attention", run_attention_cases},
-      {"rope", run_rope_cases},     {"sampling", run_sampling_cases}};
+      {"rope", run_rope_cases},     {"sampling", run_sampling_cases},
+      {"decode", run_decode_cases}};
   for (const auto& [name, cases] : groups) {
     gpu->arena.reset();
     if (const Status status = cases(*gpu, report); !status) report.failed(name, status.error());
