@@ -20,6 +20,8 @@ std::string_view to_string(LedgerKind kind) noexcept {
       return "connection";
     case LedgerKind::kLease:
       return "lease";
+    case LedgerKind::kFile:
+      return "file";
   }
   return "unknown";
 }

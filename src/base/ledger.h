@@ -1,7 +1,7 @@
 // The ledger: what is held, by whom, since when.
 //
-// Every block, lease, slot, stream and request in flight has one entry while it is held. An idle
-// process shows zero of each kind; tests assert it, `ctl ledger` prints it.
+// Every block, lease, slot, stream, file and request in flight has one entry while it is held. An
+// idle process shows zero of each kind; tests assert it, `ctl ledger` prints it.
 // Threading: any thread; one lock, taken a few times per request, never per token.
 #pragma once
 
@@ -18,8 +18,16 @@
 
 namespace penstock {
 
-enum class LedgerKind : std::uint8_t { kRequest, kSequence, kBlocks, kStream, kConnection, kLease };
-inline constexpr std::size_t kNumLedgerKinds = 6;
+enum class LedgerKind : std::uint8_t {
+  kRequest,
+  kSequence,
+  kBlocks,
+  kStream,
+  kConnection,
+  kLease,
+  kFile,  // open for writing as long as the process runs: a trace
+};
+inline constexpr std::size_t kNumLedgerKinds = 7;
 [[nodiscard]] std::string_view to_string(LedgerKind kind) noexcept;
 
 struct LedgerLine {
