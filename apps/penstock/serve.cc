@@ -138,7 +138,8 @@ Status Server::start_worker() {
                   format("{} blocks of {} tokens ({:.2f} GiB), context {}", facts.total_kv_blocks,
                          facts.block_size, static_cast<double>(engine_->kv_pool_bytes()) * 0x1p-30,
                          facts.context_length));
-  const engine::EngineProbe probe(metrics_, {.model = names_.front()});
+  const engine::ProbeLabels labels = {.model = names_.front()};
+  const engine::EngineProbe probe(labels.scope(metrics_));
   worker_ = std::make_unique<worker::Worker>(
       worker::WorkerOptions{.worker_id = 1, .model_names = names_}, clock_,
       [&](engine::StepSink sink) {

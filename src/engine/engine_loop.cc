@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "engine/validate.h"
 
 namespace penstock::engine {
@@ -53,6 +54,15 @@ void EngineLoop::ping(std::uint64_t n) {
   mailbox_.post(PingCommand{n});
 }
 
+EnginePulse EngineLoop::pulse() const {
+  // The mailbox first: what leaves it in between is work already.
+  const bool has_submits = mailbox_.has_submits();
+  return {.num_steps = num_steps_.load(std::memory_order_relaxed),
+          .num_echoes = num_echoes_.load(std::memory_order_relaxed),
+          .has_work = has_submits || has_work_.load(std::memory_order_relaxed),
+          .phase = phase_.load(std::memory_order_relaxed)};
+}
+
 void EngineLoop::run() {
   while (!mailbox_.is_closed()) {
     collect(scheduler_.has_work() ? Duration::zero() : kIdleWait);
@@ -66,6 +76,7 @@ void EngineLoop::run() {
 
 void EngineLoop::collect(Duration max_wait) {
   std::vector<Command> commands = mailbox_.take(max_wait);
+  if (!commands.empty()) has_work_.store(true, std::memory_order_relaxed);
   const PhaseTimer timer = in_phase(StepPhase::kCollect);
   for (Command& command : commands) {
     if (auto* request = std::get_if<EngineRequest>(&command)) {
@@ -74,6 +85,7 @@ void EngineLoop::collect(Duration max_wait) {
       cancel_now(*cancel);
     } else {
       report_.echoes.push_back(std::get<PingCommand>(command).n);
+      num_echoes_.fetch_add(1, std::memory_order_relaxed);
     }
   }
   expire(clock_.now());
@@ -98,6 +110,13 @@ void EngineLoop::admit(EngineRequest request) {
            scheduled.error().message());
     while (live.choices.size() > 1) requests_.remove(*live.choices.back());
     requests_.remove(*live.choices.back());
+    return;
+  }
+  if (options_.trace == nullptr) return;
+  for (const auto& choice : live.choices) {
+    options_.trace->add(ChoiceArrived{.id = choice->id,
+                                      .at = live.spec.arrival,
+                                      .name = make_choice_name(live.spec.owner, choice->number)});
   }
 }
 
@@ -147,8 +166,8 @@ void EngineLoop::refuse(const EngineRequest& request, FinishReason reason,
     output.choice = choice.number;
     output.finish = reason;
     output.message = message;
-    probe_.choice_finished(reason, clock_.now() - request.arrival);
   }
+  probe_.request_finished(reason, clock_.now() - request.arrival);
 }
 
 void EngineLoop::cancel_now(const CancelCommand& command) {
@@ -186,12 +205,50 @@ ChoiceOutput& EngineLoop::output_of(LiveChoice& choice) {
   return output;
 }
 
-// How long the choice was in each phase so far.
+void EngineLoop::enter(LiveChoice& choice, ChoicePhase phase, MonotonicTime at) {
+  if (options_.trace != nullptr) {
+    options_.trace->add(
+        ChoiceMoved{.id = choice.id, .at = at, .from = choice.clock.phase(), .to = phase});
+  }
+  choice.clock.move_to(phase, at);
+}
+
 void EngineLoop::set_phases(const LiveChoice& choice, MonotonicTime now, ChoiceOutput& output) {
-  const MonotonicTime planned = choice.first_planned.value_or(now);
-  output.queue_time = planned - choice.request->spec.arrival;
-  output.prefill_time = choice.first_token.value_or(now) - planned;
+  output.queue_time = choice.clock.time_in(ChoicePhase::kQueue, now);
+  output.prefill_time = choice.clock.time_in(ChoicePhase::kPrefill, now);
+  output.decode_time = choice.clock.time_in(ChoicePhase::kDecode, now);
+  output.preempted_time = choice.clock.time_in(ChoicePhase::kPreempted, now);
   output.num_steps = choice.num_steps;
+  output.num_preemptions = choice.sequence->num_preemptions;
+}
+
+// The choice's end in log, trace and metrics.
+void EngineLoop::record_end(LiveChoice& choice, const ChoiceOutput& output, MonotonicTime now) {
+  LiveRequest& request = *choice.request;
+  const std::size_t num_tokens = output.position + output.token_ids.size();
+  log_debug(
+      "request {} choice {}: {} after {} tokens, {} cached; queue {:.1f} ms, prefill {:.1f}, "
+      "decode {:.1f}, preempted {:.1f} ({} times); {} steps",
+      request.spec.owner, choice.number, to_string(output.finish), num_tokens,
+      choice.sequence->num_cached, to_ms(output.queue_time), to_ms(output.prefill_time),
+      to_ms(output.decode_time), to_ms(output.preempted_time), output.num_preemptions,
+      output.num_steps);
+  if (options_.trace != nullptr) {
+    options_.trace->add(ChoiceEnded{.id = choice.id,
+                                    .at = now,
+                                    .from = choice.clock.phase(),
+                                    .reason = output.finish,
+                                    .num_output_tokens = static_cast<std::uint32_t>(num_tokens),
+                                    .num_cached_tokens = choice.sequence->num_cached,
+                                    .num_preemptions = output.num_preemptions,
+                                    .num_steps = output.num_steps,
+                                    .name = make_choice_name(request.spec.owner, choice.number)});
+  }
+  choice.clock.move_to(ChoicePhase::kEnded, now);
+  if (!is_failure(request.outcome)) request.outcome = output.finish;
+  if (request.choices.size() == 1) {
+    probe_.request_finished(request.outcome, now - request.spec.arrival);
+  }
 }
 
 void EngineLoop::finish(LiveChoice& choice, FinishReason reason, std::string message) {
@@ -200,7 +257,7 @@ void EngineLoop::finish(LiveChoice& choice, FinishReason reason, std::string mes
   output.message = std::move(message);
   const MonotonicTime now = clock_.now();
   set_phases(choice, now, output);
-  probe_.choice_finished(reason, now - choice.request->spec.arrival);
+  record_end(choice, output, now);
   scheduler_.finish(choice.id);
   requests_.remove(choice);
 }

@@ -25,6 +25,8 @@
 #include "engine/probe.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
+#include "engine/stall_detector.h"
+#include "engine/step_trace.h"
 #include "kv/block_pool.h"
 #include "sched/scheduler.h"
 
@@ -35,6 +37,7 @@ struct EngineOptions {
   std::uint32_t context_length = 0;  // prompt and output together
   bool prefix_caching = true;        // off: no reuse, no KV events
   sched::SchedulerLimits limits;
+  StepTrace* trace = nullptr;  // outlives the engine; null = none
 };
 
 using StepSink = std::move_only_function<void(StepReport)>;
@@ -58,15 +61,15 @@ class EngineLoop final {
   // Comes back in StepReport::echoes, through the engine thread.
   void ping(std::uint64_t n);
 
-  // Steps so far, and where the engine is: what stall detection watches.
   [[nodiscard]] std::uint64_t num_steps() const noexcept { return num_steps_.load(); }
+  // What stall detection watches.
+  [[nodiscard]] EnginePulse pulse() const;
   [[nodiscard]] StepPhase phase() const noexcept { return phase_.load(); }
-  [[nodiscard]] bool has_work() const noexcept { return has_work_.load(); }
 
  private:
   void run();
   void step();
-  [[nodiscard]] PhaseTimer in_phase(StepPhase phase) { return {phase_, phase, clock_, probe_}; }
+  [[nodiscard]] PhaseTimer in_phase(StepPhase phase);
 
   // Requests in and out (engine_loop.cc).
   void collect(Duration max_wait);
@@ -79,11 +82,14 @@ class EngineLoop final {
   void finish(LiveChoice& choice, FinishReason reason, std::string message = {});
   void finish_all(LiveRequest& request, FinishReason reason);
   ChoiceOutput& output_of(LiveChoice& choice);
+  void enter(LiveChoice& choice, ChoicePhase phase, MonotonicTime at);
   static void set_phases(const LiveChoice& choice, MonotonicTime now, ChoiceOutput& output);
+  void record_end(LiveChoice& choice, const ChoiceOutput& output, MonotonicTime now);
 
   // One step (engine_step.cc).
   const sched::StepPlan& schedule(MonotonicTime now);
   void prepare(const sched::StepPlan& plan, MonotonicTime begin);
+  void move_clocks(const sched::StepPlan& plan, MonotonicTime begin);
   void forward(const sched::StepPlan& plan);
   void sample(const sched::StepPlan& plan);
   void commit(const sched::StepPlan& plan, Duration elapsed);
@@ -116,6 +122,7 @@ class EngineLoop final {
   double prefill_tokens_per_s_ = 0;
 
   std::atomic<std::uint64_t> num_steps_{0};
+  std::atomic<std::uint64_t> num_echoes_{0};
   std::atomic<StepPhase> phase_{StepPhase::kCollect};
   std::atomic<bool> has_work_{false};
   NamedThread thread_;

@@ -15,17 +15,52 @@ bool holds(const std::vector<TokenId>& ids, TokenId id) {
   return std::ranges::find(ids, id) != ids.end();
 }
 
+// What the plan says of its step, added to what the clock said.
+StepSlice slice_of(const sched::StepPlan& plan, StepSlice slice) {
+  slice.num_tokens = plan.num_tokens;
+  slice.num_decodes = plan.num_decodes;
+  slice.num_prefill_chunks = static_cast<std::uint32_t>(plan.chunks.size()) - plan.num_decodes;
+  slice.num_admitted = static_cast<std::uint32_t>(plan.admitted.size());
+  slice.num_preempted = static_cast<std::uint32_t>(plan.preempted.size());
+  slice.num_hit_tokens = plan.num_hit_tokens;
+  return slice;
+}
+
+LoadSample sample_of(const EngineLoad& load, MonotonicTime now) {
+  return {.at = now,
+          .running = load.running,
+          .waiting = load.waiting,
+          .blocks_active = load.kv_blocks_active,
+          .blocks_cached = load.kv_blocks_cached,
+          .blocks_free = load.kv_blocks_total - load.kv_blocks_active - load.kv_blocks_cached};
+}
+
 }  // namespace
+
+PhaseTimer EngineLoop::in_phase(StepPhase phase) {
+  // The step is counted between commit and publish.
+  const std::uint64_t step =
+      num_steps_.load(std::memory_order_relaxed) + (phase == StepPhase::kPublish ? 0 : 1);
+  return {phase_, phase, {.clock = clock_, .probe = probe_, .trace = options_.trace, .step = step}};
+}
 
 void EngineLoop::step() {
   const MonotonicTime begin = clock_.now();
   const sched::StepPlan& plan = schedule(begin);
+  const Duration predicted = scheduler_.cost().predict(plan.work);
   prepare(plan, begin);
   forward(plan);
   sample(plan);
   const Duration elapsed = clock_.now() - begin;
   commit(plan, elapsed);
   observe(plan, elapsed);
+  if (options_.trace != nullptr) {
+    options_.trace->add(slice_of(plan, {.begin = begin,
+                                        .end = clock_.now(),
+                                        .predicted = predicted,
+                                        .actual = elapsed,
+                                        .step = num_steps_.load(std::memory_order_relaxed) + 1}));
+  }
   num_steps_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -42,10 +77,20 @@ void EngineLoop::forward(const sched::StepPlan& plan) {
 void EngineLoop::prepare(const sched::StepPlan& plan, MonotonicTime begin) {
   const PhaseTimer timer = in_phase(StepPhase::kPrepare);
   runner_->prepare(plan, scheduler_);
+  move_clocks(plan, begin);
+}
+
+void EngineLoop::move_clocks(const sched::StepPlan& plan, MonotonicTime begin) {
+  for (const sched::SequenceId id : plan.preempted) {
+    enter(requests_.choice(id), ChoicePhase::kPreempted, begin);
+  }
   for (const sched::ScheduledChunk& chunk : plan.chunks) {
     LiveChoice& choice = requests_.choice(chunk.id);
-    if (!choice.first_planned) choice.first_planned = begin;
     ++choice.num_steps;
+    const ChoicePhase phase = choice.clock.phase();
+    if (phase == ChoicePhase::kQueue || phase == ChoicePhase::kPreempted) {
+      enter(choice, choice.has_token ? ChoicePhase::kDecode : ChoicePhase::kPrefill, begin);
+    }
   }
 }
 
@@ -74,7 +119,10 @@ void EngineLoop::commit(const sched::StepPlan& plan, Duration elapsed) {
   for (const sched::ScheduledFork& fork : forks) {
     if (fork.copy) runner_->copy_block(*fork.copy);
     LiveChoice& choice = requests_.choice(fork.id);
-    choice.first_planned = requests_.choice(plan.chunks[fork.chunk].id).first_planned;
+    // Its prompt was computed as the leader's.
+    const PhaseClock& leader = requests_.choice(plan.chunks[fork.chunk].id).clock;
+    enter(choice, ChoicePhase::kPrefill,
+          choice.request->spec.arrival + leader.time_in(ChoicePhase::kQueue, leader.since()));
     choice.num_steps = 1;
   }
   keep_prompt_logprobs(plan);
@@ -117,10 +165,12 @@ void EngineLoop::accept(LiveChoice& choice, const Result<TokenId>& sampled,
   }
   const TokenId id = *sampled;
   ChoiceOutput& output = output_of(choice);
-  if (!choice.first_token) {
-    choice.first_token = clock_.now();
-    probe_.first_token(*choice.first_planned - spec.arrival, *choice.first_token - spec.arrival);
-    set_phases(choice, *choice.first_token, output);
+  if (!std::exchange(choice.has_token, true)) {
+    const MonotonicTime now = clock_.now();
+    enter(choice, ChoicePhase::kDecode, now);
+    set_phases(choice, now, output);
+    probe_.first_token(output.queue_time);
+    if (!std::exchange(request.has_output, true)) probe_.first_response(now - spec.arrival);
     output.cached_tokens = choice.sequence->num_cached;
     output.prompt_logprobs = std::exchange(request.prompt_logprobs, {});
   }
@@ -186,6 +236,7 @@ void EngineLoop::publish() {
   report_.kv_events = pool_.cache().take_events();
   probe_.load_is(report_.load, requests_.size());
   probe_.kv_events_made(report_.kv_events);
+  if (options_.trace != nullptr) options_.trace->add(sample_of(report_.load, clock_.now()));
   const std::uint64_t num_evicted = pool_.cache().num_evicted();
   probe_.blocks_evicted(num_evicted - std::exchange(num_evicted_, num_evicted));
   if (report_.outputs.empty() && report_.echoes.empty() && report_.kv_events.empty()) return;

@@ -10,7 +10,8 @@ LiveChoice::LiveChoice(sched::SequenceId its_id, LiveRequest& its_request, const
     : id(its_id),
       request(&its_request),
       number(given.number),
-      logits(its_request.spec, given.generated) {}
+      logits(its_request.spec, given.generated),
+      clock(its_request.spec.arrival) {}
 
 std::span<const TokenId> LiveChoice::generated() const noexcept {
   return sequence->blocks.token_ids().subspan(request->spec.prompt.size());

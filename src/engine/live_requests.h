@@ -6,13 +6,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "base/ledger.h"
 #include "engine/logit_processor.h"
+#include "engine/phase_clock.h"
 #include "engine/request.h"
 #include "sched/sequence.h"
 
@@ -29,8 +29,8 @@ struct LiveChoice {
   std::uint32_t number;
   LogitProcessor logits;
   const sched::Sequence* sequence = nullptr;  // the scheduler's, from admission to the end
-  std::optional<MonotonicTime> first_planned;
-  std::optional<MonotonicTime> first_token;
+  PhaseClock clock;
+  bool has_token = false;  // sampled here; a migrated choice has others from elsewhere
   std::uint64_t num_steps = 0;
 
   // Output so far.
@@ -41,6 +41,8 @@ struct LiveRequest {
   EngineRequest spec;
   std::vector<std::unique_ptr<LiveChoice>> choices;  // those still running
   std::vector<TokenLogprobs> prompt_logprobs;        // as far as they are computed
+  bool has_output = false;                           // of any choice
+  FinishReason outcome = FinishReason::kNone;        // of those that ended: a failure, if any
   Ledger::Entry entry;
 };
 

@@ -48,6 +48,11 @@ std::vector<Command> Mailbox::take(Duration timeout) {
   return std::exchange(commands_, {});
 }
 
+bool Mailbox::has_submits() const {
+  const std::lock_guard lock(mutex_);
+  return num_submits_ > 0;
+}
+
 bool Mailbox::is_closed() const {
   const std::lock_guard lock(mutex_);
   return closed_;

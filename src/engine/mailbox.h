@@ -41,6 +41,7 @@ class Mailbox final {
   // All that has come, in order. Waits up to `timeout` for the first.
   [[nodiscard]] std::vector<Command> take(Duration timeout);
   [[nodiscard]] bool is_closed() const;
+  [[nodiscard]] bool has_submits() const;
 
  private:
   void post_any(Command command);

@@ -1,8 +1,5 @@
 #include "engine/probe.h"
 
-#include "base/check.h"
-#include "metrics/bounds.h"
-
 namespace penstock::engine {
 namespace {
 
@@ -10,110 +7,64 @@ double seconds(Duration d) noexcept {
   return static_cast<double>(d.count()) * 1e-9;
 }
 
-// Makes the engine's families: the common labels, then those of the family.
-class Maker final {
- public:
-  Maker(metrics::Registry& registry, const ProbeLabels& labels)
-      : registry_(registry), labels_(labels), rank_(std::to_string(labels.dp_rank)) {}
-
-  metrics::Counter counter(std::string_view name, std::string help, std::string_view label = {},
-                           std::string_view value = {}) const {
-    return registry_
-        .counters({.name = full(name), .help = std::move(help), .label_names = names(label)})
-        .with(values(label, value));
-  }
-  metrics::Gauge gauge(std::string_view name, std::string help, std::string_view label = {},
-                       std::string_view value = {}) const {
-    return registry_
-        .gauges({.name = full(name), .help = std::move(help), .label_names = names(label)})
-        .with(values(label, value));
-  }
-  metrics::Histogram histogram(std::string_view name, std::string help, metrics::LogBounds bounds,
-                               std::string_view label = {}, std::string_view value = {}) const {
-    auto limits = metrics::log_bounds(bounds);
-    CHECK(limits.has_value());
-    return registry_
-        .histograms({.name = full(name),
-                     .help = std::move(help),
-                     .label_names = names(label),
-                     .bounds = std::move(*limits)})
-        .with(values(label, value));
-  }
-
- private:
-  std::string full(std::string_view name) const { return format("{}_{}", labels_.prefix, name); }
-  static std::vector<std::string> names(std::string_view label) {
-    std::vector<std::string> all = {"namespace", "component", "endpoint", "model", "dp_rank"};
-    if (!label.empty()) all.emplace_back(label);
-    return all;
-  }
-  std::vector<std::string_view> values(std::string_view label, std::string_view value) const {
-    std::vector<std::string_view> all = {labels_.name_space, labels_.component, labels_.endpoint,
-                                         labels_.model, rank_};
-    if (!label.empty()) all.push_back(value);
-    return all;
-  }
-
-  metrics::Registry& registry_;
-  const ProbeLabels& labels_;
-  std::string rank_;
-};
-
-bool is_failure(FinishReason reason) noexcept {
-  return reason == FinishReason::kInvalid || reason == FinishReason::kKvCapacity ||
-         reason == FinishReason::kOverloaded || reason == FinishReason::kDraining ||
-         reason == FinishReason::kInternal;
-}
-
 }  // namespace
 
-std::string_view to_string(StepPhase phase) noexcept {
-  constexpr std::string_view kNames[] = {"collect", "schedule", "prepare", "forward",
-                                         "sample",  "commit",   "publish"};
-  return kNames[static_cast<std::size_t>(phase)];
+metrics::Scope ProbeLabels::scope(metrics::Registry& registry) const {
+  return {registry,
+          prefix,
+          {{"namespace", name_space},
+           {"component", component},
+           {"endpoint", endpoint},
+           {"model", model},
+           {"dp_rank", std::to_string(dp_rank)}}};
 }
 
-EngineProbe::EngineProbe(metrics::Registry& registry, const ProbeLabels& labels) {
-  const Maker make(registry, labels);
+EngineProbe::EngineProbe(const metrics::Scope& make) {
   for (std::size_t i = 0; i < kNumStepPhases; ++i) {
+    const std::string phase(to_string(static_cast<StepPhase>(i)));
     step_seconds_[i] = make.histogram("step_seconds", "Time of each phase of an engine step.",
-                                      {.min = 1e-6, .max = 30, .count = 16}, "phase",
-                                      to_string(static_cast<StepPhase>(i)));
+                                      {.min = 1e-6, .max = 30, .count = 16}, {"phase", phase});
   }
-  constexpr const char* kTokensHelp = "Tokens computed, by kind.";
-  prefill_tokens_ = make.counter("step_tokens_total", kTokensHelp, "kind", "prefill");
-  decode_tokens_ = make.counter("step_tokens_total", kTokensHelp, "kind", "decode");
+  constexpr metrics::LogBounds kTokenBounds = {.min = 1, .max = 8192, .count = 14};
+  constexpr const char* kTokensHelp = "Tokens a step computed, by kind.";
+  prefill_tokens_ = make.histogram("step_tokens", kTokensHelp, kTokenBounds, {"kind", "prefill"});
+  decode_tokens_ = make.histogram("step_tokens", kTokensHelp, kTokenBounds, {"kind", "decode"});
   inflight_ = make.gauge("inflight_requests", "Requests the engine holds.");
   total_blocks_ = make.gauge("total_blocks", "KV blocks in the pool.");
   usage_ = make.gauge("gpu_cache_usage_percent", "Share of KV blocks in use, 0 to 1.");
   constexpr const char* kBlocksHelp = "KV blocks by state.";
-  active_blocks_ = make.gauge("kv_blocks", kBlocksHelp, "state", "active");
-  cached_blocks_ = make.gauge("kv_blocks", kBlocksHelp, "state", "cached");
-  free_blocks_ = make.gauge("kv_blocks", kBlocksHelp, "state", "free");
+  active_blocks_ = make.gauge("kv_blocks", kBlocksHelp, {"state", "active"});
+  cached_blocks_ = make.gauge("kv_blocks", kBlocksHelp, {"state", "cached"});
+  free_blocks_ = make.gauge("kv_blocks", kBlocksHelp, {"state", "free"});
   queried_tokens_ = make.counter("prefix_cache_query_tokens_total",
                                  "Tokens of starting sequences, looked up in the prefix cache.");
   hit_tokens_ =
       make.counter("prefix_cache_hit_tokens_total",
-                   "Of these, tokens that were found and not computed.", "tier", "device");
+                   "Of these, tokens that were found and not computed.", {"tier", "device"});
   evicted_blocks_ =
-      make.counter("evicted_blocks_total", "Cached blocks given up.", "tier", "device");
-  constexpr std::string_view kEventTypes[] = {"stored", "removed", "cleared"};
+      make.counter("evicted_blocks_total", "Cached blocks given up.", {"tier", "device"});
+  constexpr const char* kEventTypes[] = {"stored", "removed", "cleared"};
   for (std::size_t i = 0; i < kv_events_.size(); ++i) {
     kv_events_[i] =
-        make.counter("kv_events_published_total", "KV events made.", "type", kEventTypes[i]);
+        make.counter("kv_events_published_total", "KV events made.", {"type", kEventTypes[i]});
   }
   preemptions_ = make.counter("preemptions_total", "Sequences that gave their blocks back.");
-  requests_ = make.counter("requests_total", "Choices that ended.");
-  errors_ = make.counter("errors_total", "Choices that ended by an error.", "error_type", "engine");
+  requests_ = make.counter("requests_total", "Requests that ended.");
+  for (std::size_t i = 0; i < kNumFinishReasons; ++i) {
+    const auto reason = static_cast<FinishReason>(i);
+    if (!is_failure(reason)) continue;
+    errors_[i] = make.counter("errors_total", "Requests that ended by an error.",
+                              {"error_type", std::string(to_string(reason))});
+  }
   cancel_latency_ =
       make.histogram("cancel_latency_seconds", "From a cancel's arrival to its blocks being free.",
                      {.min = 1e-5, .max = 30, .count = 14});
-  queue_seconds_ = make.histogram("queue_seconds", "From arrival to the first planned token.",
+  queue_seconds_ = make.histogram("queue_seconds", "From a choice's arrival to its first step.",
                                   {.min = 1e-4, .max = 480, .count = 16});
-  first_response_ =
-      make.histogram("time_to_first_response_seconds", "From arrival to the first token.",
-                     {.min = 1e-3, .max = 480, .count = 18});
-  duration_ = make.histogram("request_duration_seconds", "From arrival to the end of a choice.",
+  first_response_ = make.histogram("time_to_first_response_seconds",
+                                   "From a request's arrival to its first token.",
+                                   {.min = 1e-3, .max = 480, .count = 18});
+  duration_ = make.histogram("request_duration_seconds", "From a request's arrival to its end.",
                              {.min = 1e-3, .max = 512, .count = 14});
 }
 
@@ -123,8 +74,8 @@ void EngineProbe::phase_done(StepPhase phase, Duration elapsed) const noexcept {
 
 void EngineProbe::step_done(std::uint32_t num_prefill_tokens,
                             std::uint32_t num_decode_tokens) const noexcept {
-  prefill_tokens_.add(num_prefill_tokens);
-  decode_tokens_.add(num_decode_tokens);
+  prefill_tokens_.observe(num_prefill_tokens);
+  decode_tokens_.observe(num_decode_tokens);
 }
 
 void EngineProbe::load_is(const EngineLoad& load, std::size_t num_requests) const noexcept {
@@ -161,15 +112,18 @@ void EngineProbe::cancelled(Duration since_asked) const noexcept {
   cancel_latency_.observe(seconds(since_asked));
 }
 
-void EngineProbe::first_token(Duration queued, Duration since_arrival) const noexcept {
+void EngineProbe::first_token(Duration queued) const noexcept {
   queue_seconds_.observe(seconds(queued));
+}
+
+void EngineProbe::first_response(Duration since_arrival) const noexcept {
   first_response_.observe(seconds(since_arrival));
 }
 
-void EngineProbe::choice_finished(FinishReason reason, Duration since_arrival) const noexcept {
+void EngineProbe::request_finished(FinishReason reason, Duration since_arrival) const noexcept {
   requests_.add();
   duration_.observe(seconds(since_arrival));
-  if (is_failure(reason)) errors_.add();
+  if (is_failure(reason)) errors_[static_cast<std::size_t>(reason)].add();
 }
 
 }  // namespace penstock::engine

@@ -10,24 +10,13 @@
 
 #include "base/clock.h"
 #include "engine/request.h"
+#include "engine/step_phase.h"
 #include "metrics/registry.h"
+#include "metrics/scope.h"
 
 namespace penstock::engine {
 
-// A step, in order; `progress` names the phase a stalled engine is in.
-enum class StepPhase : std::uint8_t {
-  kCollect,   // submits, cancels, deadlines
-  kSchedule,  // a StepPlan
-  kPrepare,   // batch buffers
-  kForward,   // logits
-  kSample,    // tokens
-  kCommit,    // tokens appended, sequences finished
-  kPublish,   // one report
-};
-inline constexpr std::size_t kNumStepPhases = 7;
-[[nodiscard]] std::string_view to_string(StepPhase phase) noexcept;
-
-// Labels every series carries.
+// What every series of a worker carries.
 struct ProbeLabels {
   std::string prefix = "penstock_worker";
   std::string name_space = "penstock";
@@ -35,12 +24,14 @@ struct ProbeLabels {
   std::string endpoint = "generate";
   std::string model;
   std::uint32_t dp_rank = 0;
+
+  [[nodiscard]] metrics::Scope scope(metrics::Registry& registry) const;
 };
 
 class EngineProbe final {
  public:
   EngineProbe() = default;  // counts nothing
-  EngineProbe(metrics::Registry& registry, const ProbeLabels& labels);
+  explicit EngineProbe(const metrics::Scope& scope);
 
   void phase_done(StepPhase phase, Duration elapsed) const noexcept;
   void step_done(std::uint32_t num_prefill_tokens, std::uint32_t num_decode_tokens) const noexcept;
@@ -50,13 +41,15 @@ class EngineProbe final {
   void blocks_evicted(std::uint64_t num_blocks) const noexcept;
   void kv_events_made(std::span<const kv::KvEvent> events) const noexcept;
   void cancelled(Duration since_asked) const noexcept;
-  void first_token(Duration queued, Duration since_arrival) const noexcept;
-  void choice_finished(FinishReason reason, Duration since_arrival) const noexcept;
+  // Of a choice, and of a request.
+  void first_token(Duration queued) const noexcept;
+  void first_response(Duration since_arrival) const noexcept;
+  void request_finished(FinishReason reason, Duration since_arrival) const noexcept;
 
  private:
   std::array<metrics::Histogram, kNumStepPhases> step_seconds_;
-  metrics::Counter prefill_tokens_;
-  metrics::Counter decode_tokens_;
+  metrics::Histogram prefill_tokens_;
+  metrics::Histogram decode_tokens_;
   metrics::Gauge inflight_;
   metrics::Gauge total_blocks_;
   metrics::Gauge usage_;
@@ -69,7 +62,7 @@ class EngineProbe final {
   std::array<metrics::Counter, std::variant_size_v<kv::KvEvent>> kv_events_;
   metrics::Counter preemptions_;
   metrics::Counter requests_;
-  metrics::Counter errors_;
+  std::array<metrics::Counter, kNumFinishReasons> errors_;  // of the failures
   metrics::Histogram cancel_latency_;
   metrics::Histogram queue_seconds_;
   metrics::Histogram first_response_;

@@ -75,6 +75,7 @@ enum class FinishReason : std::uint8_t {
   kDraining,    // no new requests are taken
   kInternal,    // this sequence failed; others go on
 };
+inline constexpr std::size_t kNumFinishReasons = 10;
 // As in metrics and traces.
 [[nodiscard]] std::string_view to_string(FinishReason reason) noexcept;
 // The asker gets an error.
@@ -120,7 +121,7 @@ struct EngineLoad {
   std::uint64_t kv_blocks_active = 0;
   std::uint64_t kv_blocks_cached = 0;
   std::uint64_t kv_blocks_waiting = 0;
-  std::uint64_t preemptions = 0;  // since the start
+  std::uint64_t preemptions = 0;    // since the start
   double step_us = 0;               // decayed
   double prefill_tokens_per_s = 0;  // decayed
 };
