@@ -20,6 +20,8 @@
 #include "rpc/channel.h"
 #include "worker/model_assets.h"
 #include "worker/native_engine.h"
+#include "worker/probe.h"
+#include "worker/watchdog.h"
 #include "worker/worker.h"
 
 namespace penstock::apps {
@@ -79,6 +81,8 @@ class Server final {
   Status load_model();
   Status start_worker();
   Status start_frontend();
+  [[nodiscard]] metrics::Scope worker_scope();
+  [[nodiscard]] std::optional<frontend::WorkerStall> find_stall() const;
   void shut_down(StopSignal signal);
 
   const ServeSettings& settings_;
@@ -93,16 +97,29 @@ class Server final {
   std::shared_ptr<const chat_template::ChatTemplate> chat_template_;
   std::optional<std::string> template_source_;
   std::unique_ptr<worker::NativeEngine> engine_;
+  std::unique_ptr<engine::StepTrace> trace_;
   std::unique_ptr<worker::Worker> worker_;
+  std::unique_ptr<worker::Watchdog> watchdog_;
   std::unique_ptr<net::IoPool> pool_;
   std::unique_ptr<frontend::Frontend> frontend_;
   std::unique_ptr<net::HttpServer> http_;
 };
 
 Status Server::start() {
+  if (!settings_.trace.empty()) {
+    ASSIGN_OR_RETURN(trace_, engine::StepTrace::open({.path = settings_.trace}, clock_, ledger_));
+  }
   RETURN_IF_ERROR(load_model());
   RETURN_IF_ERROR(start_worker());
-  return start_frontend();
+  RETURN_IF_ERROR(start_frontend());
+  for (const StartLog::Phase& phase : start_log_.phases()) {
+    worker::record_start_phase(worker_scope(), phase.name, phase.took);
+  }
+  return {};
+}
+
+metrics::Scope Server::worker_scope() {
+  return engine::ProbeLabels{.model = names_.front()}.scope(metrics_);
 }
 
 Status Server::load_model() {
@@ -134,18 +151,27 @@ Status Server::start_worker() {
   ASSIGN_OR_RETURN(engine_, worker::NativeEngine::load(*files_, engine_options(settings_)));
   const worker::EngineFacts& facts = engine_->facts();
   start_log_.done("weights", format("{} threads, {}", engine_->num_threads(), facts.numerics));
-  start_log_.done("kv pool",
+  start_log_.done("kv_pool",
                   format("{} blocks of {} tokens ({:.2f} GiB), context {}", facts.total_kv_blocks,
                          facts.block_size, static_cast<double>(engine_->kv_pool_bytes()) * 0x1p-30,
                          facts.context_length));
-  const engine::ProbeLabels labels = {.model = names_.front()};
-  const engine::EngineProbe probe(labels.scope(metrics_));
+  const worker::WorkerProbe probe(worker_scope());
   worker_ = std::make_unique<worker::Worker>(
       worker::WorkerOptions{.worker_id = 1, .model_names = names_}, clock_,
       [&](engine::StepSink sink) {
-        return engine_->make_loop(clock_, ledger_, probe, std::move(sink));
-      });
+        return engine_->make_loop({.clock = clock_,
+                                   .ledger = ledger_,
+                                   .probe = engine::EngineProbe(worker_scope()),
+                                   .trace = trace_.get()},
+                                  std::move(sink));
+      },
+      probe);
+  watchdog_ = std::make_unique<worker::Watchdog>(
+      milliseconds(settings_.stall_timeout_ms),
+      worker::Watchdog::Watched{.engine = worker_->engine(), .clock = clock_, .ledger = ledger_},
+      probe);
   worker_->start();
+  watchdog_->start();
   RETURN_IF_ERROR(worker_->run_canary(milliseconds(settings_.canary_timeout_ms)));
   start_log_.done("canary", "one token through the engine");
   return {};
@@ -165,6 +191,7 @@ Status Server::start_frontend() {
   served.tokenizer = tokenizer_;
   served.chat_template = chat_template_;
   served.worker = std::move(channel.frontend);
+  served.stall = [this] { return find_stall(); };
   start_log_.done("card", served.card.digests.model);
 
   const std::int64_t default_io = std::clamp<std::int64_t>(
@@ -185,6 +212,13 @@ Status Server::start_frontend() {
   start_log_.done("listen", format("{}:{}, {:.0f} ms since start", settings_.http_host,
                                    http_->port(), to_ms(start_log_.total())));
   return {};
+}
+
+std::optional<frontend::WorkerStall> Server::find_stall() const {
+  const auto stall = watchdog_->stall();
+  if (!stall) return std::nullopt;
+  return frontend::WorkerStall{.phase = std::string(to_string(stall->phase)),
+                               .age = clock_.now() - stall->since};
 }
 
 void Server::abandon() {
@@ -216,6 +250,8 @@ void Server::shut_down(StopSignal signal) {
   pool_->stop(kCloseTimeout);
   http_.reset();
   frontend_.reset();
+  watchdog_.reset();
+  trace_.reset();
   for (const LedgerLine& line : ledger_.lines()) {
     log_error("still held at the end: {} {} by {} for {:.1f} s", line.count, to_string(line.kind),
               line.owner, to_ms(line.age) * 1e-3);

@@ -54,6 +54,10 @@ void add_engine_settings(Settings& table, ServeSettings& v) {
             "Time a step aims at while others decode (default: 1.5 times the pure decode step)");
   table.add("canary-timeout-ms", &v.canary_timeout_ms, SettingRange{1, kMaxMs},
             "Time for the first token through the engine at start");
+  table.add("stall-timeout-ms", &v.stall_timeout_ms, SettingRange{100, kMaxMs},
+            "Time without an engine step, while there is work, until /live fails");
+  table.add("trace", &v.trace,
+            "Write every engine step to this file, for ui.perfetto.dev or chrome://tracing");
 }
 
 void add_http_settings(Settings& table, ServeSettings& v) {

@@ -59,6 +59,8 @@ struct ServeSettings {
   std::optional<double> itl_target_ms;
   std::optional<std::int64_t> threads;
   std::int64_t canary_timeout_ms = 30'000;
+  std::int64_t stall_timeout_ms = 10'000;
+  std::string trace;
 
   std::string log_level = "info";
   std::string log_format = "text";

@@ -153,9 +153,12 @@ void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRe
       if (body) return respond(200, std::move(*body));
       return exchange.respond(error_response(body.error(), options, std::move(headers)));
     }
-    case Route::kLive:
-      return loops_are_alive() ? respond(200, R"({"status":"live"})")
-                               : respond(503, R"({"status":"stalled"})");
+    case Route::kLive: {
+      if (!loops_are_alive()) return respond(503, R"({"status":"stalled","phase":"io"})");
+      std::string stalled = stalled_body(models);
+      return stalled.empty() ? respond(200, R"({"status":"live"})")
+                             : respond(503, std::move(stalled));
+    }
     case Route::kReady:
       return frontend::is_ready(models, draining, query_value(request.query, "model"))
                  ? respond(200, R"({"status":"ready"})")
@@ -170,7 +173,7 @@ void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRe
             options, std::move(headers)));
       }
       for (const auto& model : models.all()) {
-        probe.meters(model->card.name).ready.set(model->stream.is_ready() ? 1 : 0);
+        probe.meters(model->card.name).ready.set(model->is_ready() ? 1 : 0);
       }
       net::HttpResponse response;
       response.headers = std::move(headers);

@@ -112,7 +112,7 @@ void Generation::make_choices() {
 void Generation::submit() {
   WorkerStream& stream = prepared_->model->stream;
   phase_ = Phase::kWaiting;
-  if (!stream.is_ready()) return fail(no_ready_worker());
+  if (!prepared_->model->is_ready()) return fail(no_ready_worker());
   stream.attach(context_.request_id, exchange_->loop_index(), shared_from_this());
   const std::uint32_t n = prepared_->request.n;
   for (std::uint32_t p = 0; p < prepared_->prompts.size(); ++p) {

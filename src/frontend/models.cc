@@ -11,7 +11,12 @@ Model::Model(net::IoPool& pool, ServedModel served)
       tokenizer(std::move(served.tokenizer)),
       chat_template(std::move(served.chat_template)),
       fingerprint(openai::system_fingerprint(card.digests.model)),
+      find_stall(std::move(served.stall)),
       stream(pool, std::move(served.worker)) {}
+
+std::optional<WorkerStall> Model::stall() const {
+  return find_stall ? find_stall() : std::nullopt;
+}
 
 Models::Models(net::IoPool& pool, std::vector<ServedModel> served) {
   for (ServedModel& model : served) {

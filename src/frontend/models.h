@@ -1,13 +1,17 @@
 // The models this frontend serves, each with its tokenizer, template and worker.
 //
-// Threading: immutable after construction, but for the streams, which are safe from any thread.
+// Threading: immutable after construction, but for streams and stalls, which are safe from any
+// thread.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "chat_template/chat_template.h"
 #include "discovery/model_card.h"
 #include "frontend/worker_stream.h"
@@ -17,12 +21,20 @@
 
 namespace penstock::frontend {
 
+// An engine that has work and makes no progress.
+struct WorkerStall {
+  std::string phase;  // of its step
+  Duration age{};     // since its last sign of progress
+};
+
 // What `apps/` hands over for each model.
 struct ServedModel {
   discovery::ModelCard card;
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer;  // in `serve` the worker shares it
   std::shared_ptr<const chat_template::ChatTemplate> chat_template;  // null: completions only
   std::unique_ptr<rpc::FrontendEnd> worker;
+  // Of a worker in this process, from any thread; none for others.
+  std::function<std::optional<WorkerStall>()> stall{};
 };
 
 struct Model {
@@ -31,8 +43,13 @@ struct Model {
   const discovery::ModelCard card;
   const std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
   const std::shared_ptr<const chat_template::ChatTemplate> chat_template;
-  const std::string fingerprint;  // system_fingerprint
+  const std::string fingerprint;                                 // system_fingerprint
+  const std::function<std::optional<WorkerStall>()> find_stall;  // may be empty
   WorkerStream stream;
+
+  [[nodiscard]] std::optional<WorkerStall> stall() const;
+  // It takes new requests: its worker is there and makes progress.
+  [[nodiscard]] bool is_ready() const { return stream.is_ready() && !stall(); }
 };
 
 class Models final {

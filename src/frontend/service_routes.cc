@@ -44,7 +44,7 @@ std::string percent_decoded(std::string_view text) {
 std::string models_body(const Models& models) {
   std::string out = R"({"object":"list","data":[)";
   for (bool first = true; const auto& model : models.all()) {
-    if (!model->stream.is_ready()) continue;
+    if (!model->is_ready()) continue;
     if (!first) out += ',';
     first = false;
     append_model(out, model->card);
@@ -54,7 +54,7 @@ std::string models_body(const Models& models) {
 
 openai::ApiResult<std::string> model_body(const Models& models, std::string_view id) {
   const Model* model = models.find(id);
-  if (model == nullptr || !model->stream.is_ready()) {
+  if (model == nullptr || !model->is_ready()) {
     return openai::make_api_error(openai::ApiErrorCode::kModelNotFound, "model",
                                   "the model '{}' does not exist here; GET /v1/models lists those "
                                   "that do",
@@ -69,9 +69,9 @@ bool is_ready(const Models& models, bool is_draining, std::string_view model) {
   if (is_draining) return false;
   if (!model.empty()) {
     const Model* one = models.find(model);
-    return one != nullptr && one->stream.is_ready();
+    return one != nullptr && one->is_ready();
   }
-  return std::ranges::any_of(models.all(), [](const auto& m) { return m->stream.is_ready(); });
+  return std::ranges::any_of(models.all(), [](const auto& m) { return m->is_ready(); });
 }
 
 std::string health_body(const Models& models, bool is_draining, std::string_view version) {
@@ -84,7 +84,7 @@ std::string health_body(const Models& models, bool is_draining, std::string_view
     if (!first) out += ',';
     first = false;
     text::append_json_string(out, model->card.name);
-    const bool ready = model->stream.is_ready();
+    const bool ready = model->is_ready();
     out += R"(:{"ready":)";
     out += ready ? "true" : "false";
     out += R"(,"workers":{"agg":)";
@@ -93,6 +93,21 @@ std::string health_body(const Models& models, bool is_draining, std::string_view
   out += R"(},"discovery":{"backend":"memory","age_ms":0},)";
   openai::append_string_member(out, "version", version);
   return out + '}';
+}
+
+std::string stalled_body(const Models& models) {
+  for (const auto& model : models.all()) {
+    const auto stall = model->stall();
+    if (!stall) continue;
+    std::string out = R"({"status":"stalled",)";
+    openai::append_string_member(out, "model", model->card.name);
+    out += ',';
+    openai::append_string_member(out, "phase", stall->phase);
+    out += R"(,"age_ms":)";
+    openai::append_integer(out, stall->age / std::chrono::milliseconds(1));
+    return out + '}';
+  }
+  return {};
 }
 
 std::string query_value(std::string_view query, std::string_view name) {

@@ -21,6 +21,9 @@ namespace penstock::frontend {
 [[nodiscard]] std::string health_body(const Models& models, bool is_draining,
                                       std::string_view version);
 
+// What /live says of the first model whose engine is stuck; empty when none is.
+[[nodiscard]] std::string stalled_body(const Models& models);
+
 // The value of `name` in a raw query string, percent-decoded; empty when absent.
 [[nodiscard]] std::string query_value(std::string_view query, std::string_view name);
 

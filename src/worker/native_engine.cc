@@ -117,8 +117,7 @@ Result<std::unique_ptr<NativeEngine>> NativeEngine::load(const model::ModelFiles
   return engine;
 }
 
-std::unique_ptr<engine::EngineLoop> NativeEngine::make_loop(const Clock& clock, Ledger& ledger,
-                                                            const engine::EngineProbe& probe,
+std::unique_ptr<engine::EngineLoop> NativeEngine::make_loop(const LoopDeps& deps,
                                                             engine::StepSink sink) {
   CHECK(runner_ != nullptr, "make_loop() is called once");
   engine::EngineOptions loop_options;
@@ -131,8 +130,9 @@ std::unique_ptr<engine::EngineLoop> NativeEngine::make_loop(const Clock& clock, 
                          .max_prompt_logit_rows = kMaxPromptLogitRows,
                          .itl_target = options_.itl_target};
   loop_options.prefix_caching = options_.prefix_caching;
-  return std::make_unique<engine::EngineLoop>(loop_options, std::move(runner_), clock, ledger,
-                                              probe, std::move(sink));
+  loop_options.trace = deps.trace;
+  return std::make_unique<engine::EngineLoop>(loop_options, std::move(runner_), deps.clock,
+                                              deps.ledger, deps.probe, std::move(sink));
 }
 
 }  // namespace penstock::worker

@@ -44,8 +44,13 @@ class NativeEngine final {
                                                                   NativeEngineOptions options);
 
   // The loop over what load() made. Once.
-  [[nodiscard]] std::unique_ptr<engine::EngineLoop> make_loop(const Clock& clock, Ledger& ledger,
-                                                              const engine::EngineProbe& probe,
+  struct LoopDeps {  // all but the probe outlive the loop
+    const Clock& clock;
+    Ledger& ledger;
+    engine::EngineProbe probe{};
+    engine::StepTrace* trace = nullptr;
+  };
+  [[nodiscard]] std::unique_ptr<engine::EngineLoop> make_loop(const LoopDeps& deps,
                                                               engine::StepSink sink);
 
   [[nodiscard]] const EngineFacts& facts() const noexcept { return facts_; }

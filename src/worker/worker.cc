@@ -11,8 +11,9 @@ namespace penstock::worker {
 using engine::RequestHandle;
 using rpc::WorkerErrorCode;
 
-Worker::Worker(WorkerOptions options, const Clock& clock, const MakeEngine& make_engine)
-    : options_(std::move(options)), clock_(clock) {
+Worker::Worker(WorkerOptions options, const Clock& clock, const MakeEngine& make_engine,
+               const WorkerProbe& probe)
+    : options_(std::move(options)), clock_(clock), probe_(probe) {
   engine_ = make_engine([this](engine::StepReport report) { on_report(std::move(report)); });
 }
 
@@ -179,6 +180,7 @@ void Worker::on_report(engine::StepReport report) {
 void Worker::refuse(StreamId stream, const rpc::RequestKey& key,
                     const std::vector<std::uint32_t>& sequences, WorkerErrorCode code,
                     const std::string& message) {
+  probe_.request_refused(code);
   rpc::StepOutputs batch;
   batch.worker_id = options_.worker_id;
   batch.step = engine_->num_steps();
@@ -198,6 +200,7 @@ void Worker::send(StreamId id, rpc::UpMessage message) {
   if (sent.error().code() == ErrorCode::kResourceExhausted) {
     log_error("stream {} is cut: {}", id, sent.error().message());
     stream.end->close();
+    probe_.slow_consumer_cut();
   }
   for (const auto& [handle, route] : routes_) {
     if (route.stream == id) engine_->cancel(handle, std::nullopt);

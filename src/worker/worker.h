@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "engine/engine_loop.h"
 #include "rpc/channel.h"
+#include "worker/probe.h"
 
 namespace penstock::worker {
 
@@ -38,7 +39,8 @@ class Worker final {
  public:
   using MakeEngine = std::function<std::unique_ptr<engine::EngineLoop>(engine::StepSink sink)>;
 
-  Worker(WorkerOptions options, const Clock& clock, const MakeEngine& make_engine);
+  Worker(WorkerOptions options, const Clock& clock, const MakeEngine& make_engine,
+         const WorkerProbe& probe = {});
   ~Worker();  // stop() has returned
 
   void start() { engine_->start(); }
@@ -89,6 +91,7 @@ class Worker final {
 
   const WorkerOptions options_;
   const Clock& clock_;
+  const WorkerProbe probe_;
   std::unique_ptr<engine::EngineLoop> engine_;
 
   std::mutex mutex_;
