@@ -14,7 +14,7 @@ namespace {
 
 // More than any test looks at; a soak makes millions.
 constexpr std::size_t kMaxKeptEvents = 100'000;
-constexpr auto kPatience = std::chrono::seconds(60);
+constexpr Duration kGatePatience = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -55,7 +55,7 @@ std::span<const float> EchoForward::forward(const model::ForwardBatch& batch,
 
 void StepGate::pass() {
   std::unique_lock lock(mutex_);
-  CHECK(changed_.wait_for(lock, kPatience, [&] { return is_open_ || allowed_ > 0; }),
+  CHECK(changed_.wait_for(lock, kGatePatience, [&] { return is_open_ || allowed_ > 0; }),
         "nobody opened the gate");
   --allowed_;
 }
@@ -67,7 +67,7 @@ void StepGate::open() {
 }
 
 EngineHarness::EngineHarness(Options options)
-    : ledger_(options.clock != nullptr ? *options.clock : clock_) {
+    : patience_(options.patience), ledger_(options.clock != nullptr ? *options.clock : clock_) {
   EngineOptions engine_options;
   engine_options.num_blocks = options.num_blocks;
   engine_options.context_length = options.context_length;
@@ -119,7 +119,7 @@ void EngineHarness::on_report(StepReport report) {
 template <class Condition>
 void EngineHarness::wait_until(Condition condition, const char* what) {
   std::unique_lock lock(mutex_);
-  CHECK(changed_.wait_for(lock, kPatience, condition), "waited in vain for {}", what);
+  CHECK(changed_.wait_for(lock, patience_, condition), "waited in vain for {}", what);
 }
 
 void EngineHarness::submit(EngineRequest request) {
@@ -171,7 +171,7 @@ void EngineHarness::forget(RequestHandle handle) {
 }
 
 void EngineHarness::wait_until_idle() {
-  const MonotonicTime deadline = clock_.now() + kPatience;
+  const MonotonicTime deadline = clock_.now() + patience_;
   while (!ledger_.is_empty()) {
     CHECK(clock_.now() < deadline, "waited in vain for an empty ledger");
     std::this_thread::yield();

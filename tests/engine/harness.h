@@ -76,7 +76,8 @@ class EngineHarness final {
     std::uint32_t max_waiting = 64;
     std::uint32_t max_step_tokens = 64;
     bool prefix_caching = true;
-    const Clock* clock = nullptr;  // the system's by default; outlives the harness
+    Duration patience = std::chrono::seconds(60);  // with any wait
+    const Clock* clock = nullptr;                  // the system's by default; outlives the harness
     EchoForward::Options model{};
     std::unique_ptr<model::ForwardPass> forward{};  // instead; with the block and vocabulary sizes
                                                     // of `model`
@@ -116,6 +117,7 @@ class EngineHarness final {
     std::map<std::uint32_t, Transcript> choices;
   };
   SystemClock clock_;
+  const Duration patience_;
   Ledger ledger_;
   std::mutex mutex_;
   std::condition_variable changed_;

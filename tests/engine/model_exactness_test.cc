@@ -109,6 +109,7 @@ class ModelExactness : public ::testing::Test {
     options.max_waiting = kRequests * 4;
     options.max_step_tokens = setup.max_step_tokens;
     options.prefix_caching = setup.prefix_caching;
+    if (is_real) options.patience = std::chrono::minutes(30);
     options.model = {.vocab_size = files->config().vocab_size, .block_size = kBlockSize};
     options.forward = std::move(*forward);
     return std::make_unique<EngineHarness>(std::move(options));
