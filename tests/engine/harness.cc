@@ -72,6 +72,7 @@ EngineHarness::EngineHarness(Options options)
   engine_options.num_blocks = options.num_blocks;
   engine_options.context_length = options.context_length;
   engine_options.prefix_caching = options.prefix_caching;
+  engine_options.trace = options.trace;
   engine_options.limits = {.block_size = options.model.block_size,
                            .max_running = options.max_running,
                            .max_waiting = options.max_waiting,
@@ -108,6 +109,7 @@ void EngineHarness::on_report(StepReport report) {
     }
     transcript.finish = output.finish;
     transcript.message = output.message;
+    transcript.end = std::move(output);
   }
   echoes_.insert(echoes_.end(), report.echoes.begin(), report.echoes.end());
   num_preemptions_ = report.load.preemptions;

@@ -63,6 +63,7 @@ struct Transcript {
   std::uint32_t cached_tokens = 0;
   FinishReason finish = FinishReason::kNone;
   std::string message;
+  ChoiceOutput end;  // the last output, with the times of all phases
 };
 
 inline constexpr std::uint32_t kMaxPromptLogitRows = 16;
@@ -78,6 +79,7 @@ class EngineHarness final {
     bool prefix_caching = true;
     Duration patience = std::chrono::seconds(60);  // with any wait
     const Clock* clock = nullptr;                  // the system's by default; outlives the harness
+    StepTrace* trace = nullptr;    // outlives the harness
     EchoForward::Options model{};
     std::unique_ptr<model::ForwardPass> forward{};  // instead; with the block and vocabulary sizes
                                                     // of `model`

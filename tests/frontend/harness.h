@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -17,12 +19,16 @@ namespace penstock::frontend {
 
 class Harness {
  public:
-  explicit Harness(FakeWorker::Scripter scripter, FrontendOptions options = {}) : pool_(2) {
+  using FindStall = std::function<std::optional<WorkerStall>()>;
+
+  explicit Harness(FakeWorker::Scripter scripter, FrontendOptions options = {},
+                   FindStall find_stall = {})
+      : pool_(2) {
     rpc::ChannelPair channel = rpc::make_in_process_channel();
     worker_ = std::make_unique<FakeWorker>(std::move(channel.worker), std::move(scripter));
     std::vector<ServedModel> models;
-    models.push_back(
-        {make_card(), make_byte_tokenizer(), make_chat_template(), std::move(channel.frontend)});
+    models.push_back({make_card(), make_byte_tokenizer(), make_chat_template(),
+                      std::move(channel.frontend), std::move(find_stall)});
     frontend_ = std::make_unique<Frontend>(
         std::move(options), FrontendDeps{pool_, ledger_, clock_, registry_}, std::move(models));
   }

@@ -1,6 +1,8 @@
 // Routes, ids and the answers that need no worker.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "harness.h"
 
 namespace penstock::frontend {
@@ -59,6 +61,29 @@ TEST_F(Service, health_follows_readiness) {
   const Recorded health = get("/health");
   EXPECT_EQ(health.status, 503);
   EXPECT_TRUE(json_of(health).find("draining")->as_bool());
+}
+
+TEST(Stall, a_stuck_engine_is_neither_live_nor_ready_until_it_goes_on) {
+  std::atomic<bool> is_stuck = true;
+  Harness harness(says_x(), {}, [&]() -> std::optional<WorkerStall> {
+    if (!is_stuck) return std::nullopt;
+    return WorkerStall{.phase = "forward", .age = std::chrono::milliseconds(12'345)};
+  });
+  const auto get = [&](std::string path) {
+    return harness.send("GET", std::move(path))->wait_done();
+  };
+  const Recorded live = get("/live");
+  EXPECT_EQ(live.status, 503);
+  EXPECT_EQ(live.body, R"({"status":"stalled","model":"tiny","phase":"forward","age_ms":12345})");
+  EXPECT_EQ(get("/ready").status, 503);
+  EXPECT_EQ(get("/health").status, 503);
+  EXPECT_TRUE(get("/health").body.contains(R"("tiny":{"ready":false,"workers":{"agg":0}})"));
+  EXPECT_TRUE(get("/metrics").body.contains(R"(model_ready{model="tiny"} 0)"));
+  EXPECT_EQ(harness.complete()->wait_done().status, 503) << "nothing is placed there";
+  is_stuck = false;
+  EXPECT_EQ(get("/live").status, 200);
+  EXPECT_EQ(get("/ready").status, 200);
+  EXPECT_EQ(harness.complete()->wait_done().status, 200);
 }
 
 TEST_F(Service, every_answer_carries_its_ids) {
