@@ -41,12 +41,10 @@ void bench_small_pool(const model::ModelFiles& files) {
   // 64 requests of 191 tokens of KV: 6 blocks each.
   constexpr std::uint32_t kWanted = 64 * 6;
   std::vector<double> ratios;
-  std::uint64_t preemptions = 0;
   for (int i = 0; i < kRepetitions; ++i) {
     const PoolRun large = run_pool(files, kWanted);
     const PoolRun small = run_pool(files, kWanted / 10);
     ratios.push_back(small.tokens_per_s / large.tokens_per_s);
-    preemptions += small.preemptions;
     std::printf("small_pool   %u blocks: %.1f tokens/s; %u blocks: %.1f, %llu preemptions\n",
                 kWanted, large.tokens_per_s, kWanted / 10, small.tokens_per_s,
                 static_cast<unsigned long long>(small.preemptions));

@@ -1,6 +1,7 @@
 #include "bench/engine/timed_engine.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "base/format.h"
@@ -29,9 +30,9 @@ TimedEngine::TimedEngine(const model::ModelFiles& files, const Options& options)
   engine_options.prefix_caching = options.prefix_caching;
   engine_options.limits.block_size = kBlockSize;
   engine_options.limits.max_running = options.max_running;
-  engine_ = std::make_unique<EngineLoop>(
-      engine_options, std::move(*runner), clock_, ledger_, EngineProbe(),
-      [this](StepReport report) { on_report(std::move(report)); });
+  engine_ = std::make_unique<EngineLoop>(engine_options, std::move(*runner), clock_, ledger_,
+                                         EngineProbe(),
+                                         [this](const StepReport& report) { on_report(report); });
   engine_->start();
 }
 
@@ -39,7 +40,7 @@ TimedEngine::~TimedEngine() {
   engine_->stop();
 }
 
-void TimedEngine::on_report(StepReport report) {
+void TimedEngine::on_report(const StepReport& report) {
   const Instant now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
   load_ = report.load;
@@ -107,8 +108,8 @@ std::vector<TokenId> TimedEngine::fresh_tokens(std::size_t count) {
 double quantile(std::vector<double> values, double share) {
   CHECK(!values.empty());
   std::ranges::sort(values);
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
-  return values[at];
+  const double at = share * static_cast<double>(values.size() - 1);
+  return values[static_cast<std::size_t>(std::lround(at))];
 }
 
 std::string spread(const std::vector<double>& values, int digits) {

@@ -62,7 +62,7 @@ class TimedEngine final {
   [[nodiscard]] std::vector<TokenId> fresh_tokens(std::size_t count);
 
  private:
-  void on_report(StepReport report);
+  void on_report(const StepReport& report);
 
   SystemClock clock_;
   Ledger ledger_{clock_};
