@@ -18,7 +18,7 @@ using text::Json;
 
 class Trace : public ::testing::Test {
  protected:
-  ~Trace() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
 
   std::unique_ptr<StepTrace> open(StepTraceOptions options = {}) {
     options.path = path_;
