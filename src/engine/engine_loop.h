@@ -93,6 +93,7 @@ class EngineLoop final {
   void forward(const sched::StepPlan& plan);
   void sample(const sched::StepPlan& plan);
   void commit(const sched::StepPlan& plan, Duration elapsed);
+  [[nodiscard]] static bool has_broken_prompt(const LiveRequest& request);
   void keep_prompt_logprobs(const sched::StepPlan& plan);
   [[nodiscard]] Result<TokenId> sample_choice(LiveChoice& choice, std::span<const float> row);
   void accept(LiveChoice& choice, const Result<TokenId>& sampled, std::span<const float> row);

@@ -1,5 +1,6 @@
 // One step of the engine: what is computed, sampled and reported.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/check.h"
@@ -112,6 +113,12 @@ Result<TokenId> EngineLoop::sample_choice(LiveChoice& choice, std::span<const fl
                           .choice_number = choice.number});
 }
 
+// A NaN among the logits of a prompt shows in its log-probabilities first.
+bool EngineLoop::has_broken_prompt(const LiveRequest& request) {
+  return std::ranges::any_of(request.prompt_logprobs,
+                             [](const TokenLogprobs& entry) { return std::isnan(entry.logprob); });
+}
+
 void EngineLoop::commit(const sched::StepPlan& plan, Duration elapsed) {
   const PhaseTimer timer = in_phase(StepPhase::kCommit);
   const std::span<const sched::ScheduledFork> forks = scheduler_.commit(elapsed);
@@ -159,8 +166,17 @@ void EngineLoop::accept(LiveChoice& choice, const Result<TokenId>& sampled,
   LiveRequest& request = *choice.request;
   const EngineRequest& spec = request.spec;
   if (!sampled) {
-    log_error("request {}: {}", spec.owner, sampled.error().message());
-    finish(choice, FinishReason::kInternal, sampled.error().message());
+    // What the request's own settings make impossible is the asker's to mend; a NaN is not.
+    const bool is_asked_for = sampled.error().code() == ErrorCode::kInvalid;
+    if (!is_asked_for) log_error("request {}: {}", spec.owner, sampled.error().message());
+    finish(choice, is_asked_for ? FinishReason::kInvalid : FinishReason::kInternal,
+           sampled.error().message());
+    return;
+  }
+  if (has_broken_prompt(request)) {
+    constexpr const char* kBroken = "the model's logits of the prompt contain NaN";
+    log_error("request {}: {}", spec.owner, kBroken);
+    finish(choice, FinishReason::kInternal, kBroken);
     return;
   }
   const TokenId id = *sampled;

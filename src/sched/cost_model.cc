@@ -4,13 +4,16 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace penstock::sched {
 namespace {
 
 // Half of the weight is gone after about 35 steps.
 constexpr double kDecay = 0.98;
-constexpr std::uint32_t kMaxTokens = 1 << 20;
+// Rows that are always allowed, and how many times what was seen of late.
+constexpr double kTrustedRows = 64;
+constexpr double kTrustedGrowth = 4;
 constexpr int kMaxTerms = 3;
 
 struct Fit {
@@ -69,7 +72,8 @@ std::optional<Fit> solve(const std::array<std::array<double, kMaxTerms>, kMaxTer
 
 void CostModel::observe(const StepWork& work, Duration elapsed) noexcept {
   const auto y = static_cast<double>(elapsed.count());
-  if (!(y > 0) || !(work.rows > 0)) return;
+  if (!(y > 0) || !(work.rows > 0) || !std::exchange(is_warm_, true)) return;
+  largest_rows_ = std::max(work.rows, largest_rows_ * kDecay);
   // Divided by y, an error of a tenth weighs the same in a short step and in a long one.
   const Row x = {1 / y, work.rows / y, work.attended / y};
   for (int i = 0; i < kTerms; ++i) {
@@ -110,7 +114,8 @@ std::uint32_t CostModel::tokens_within(Duration target, const StepWork& work,
   const double a = coefficients_[2] / 2;
   const double b = coefficients_[1] + coefficients_[2] * (first_position + 0.5);
   const double n = 2 * left / (b + std::sqrt(b * b + 4 * a * left));
-  return n < kMaxTokens ? static_cast<std::uint32_t>(n) : kMaxTokens;
+  const double trusted = std::max(kTrustedRows, largest_rows_ * kTrustedGrowth) - work.rows;
+  return static_cast<std::uint32_t>(std::clamp(n, 0.0, std::max(trusted, 0.0)));
 }
 
 }  // namespace penstock::sched

@@ -4,7 +4,9 @@
 //
 // fitted by least squares of relative errors over decayed sums, coefficients never negative: a term
 // that would be is left out. The model so follows a machine that becomes busy, and a context that
-// grows. It turns a time target into chunk sizes; it never changes results. Threading: a value.
+// grows. It trusts itself only near what it has seen: a chunk is at most a few times larger than
+// those of late, and the very first step, which also pays for cold memory, teaches nothing. It
+// turns a time target into chunk sizes; it never changes results. Threading: a value.
 #pragma once
 
 #include <array>
@@ -36,6 +38,8 @@ class CostModel final {
   std::array<Row, kTerms> moments_{};  // decayed sums of x_i * x_j / y^2
   Row targets_{};                      // decayed sums of x_i / y
   double squares_ = 0;                 // decayed count
+  double largest_rows_ = 0;            // of late
+  bool is_warm_ = false;               // the first step is over
   Row coefficients_{};                 // ns: fixed, per row, per attended pair
 };
 

@@ -74,6 +74,12 @@ class Refusals(unittest.TestCase):
         self.assertIn("allowed_token_ids", message)
         self.assertIn("bad_words", message)
 
+    def test_settings_that_leave_no_token_later_end_the_request_with_the_reason(self):
+        allowed = tokenize(" red") + tokenize(" blue")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            complete(allowed_token_ids=allowed, bad_words=["red", "blue blue"], max_tokens=4)
+        self.assertIn("position 1", caught.exception.message)
+
 
 class AllowedTokenIds(unittest.TestCase):
     def test_no_other_token_comes(self):

@@ -93,6 +93,24 @@ TEST(CostModel, never_predicts_less_for_more_work) {
   EXPECT_LE(model.predict(chunk(0, 20)), model.predict(chunk(5000, 20)));
 }
 
+TEST(CostModel, does_not_trust_itself_far_from_what_it_has_seen) {
+  CostModel model;
+  for (int i = 0; i < 20; ++i) {
+    for (const std::uint32_t n : {1U, 16U}) model.observe(chunk(0, n), microseconds(100 + n));
+  }
+  EXPECT_EQ(model.tokens_within(std::chrono::seconds(1), {}, 0), 64U);
+  model.observe(chunk(0, 64), microseconds(164));
+  EXPECT_EQ(model.tokens_within(std::chrono::seconds(1), {}, 0), 256U);
+}
+
+TEST(CostModel, learns_nothing_from_the_first_step_which_finds_cold_memory) {
+  CostModel model;
+  model.observe(chunk(0, 1), std::chrono::seconds(1));
+  EXPECT_FALSE(model.has_observations());
+  for (int i = 0; i < 3; ++i) model.observe(chunk(0, 8), milliseconds(8));
+  EXPECT_EQ(model.predict(chunk(0, 8)), milliseconds(8));
+}
+
 TEST(CostModel, knows_nothing_before_the_first_step) {
   const CostModel model;
   EXPECT_FALSE(model.has_observations());

@@ -71,12 +71,12 @@ TEST(Scheduler, sizes_chunks_so_that_decodes_keep_their_target) {
             "step a[0,4)* +a free 399\n"
             "step a[4,5)* free 398\n"
             "step a[5,6)* free 398\n"
-            "step a[6,7)* b[0,48) +b free 386\n"
-            "step a[7,8)* b[48,96) free 374\n"
-            "step a[8,9)* b[96,144) free 361\n"
-            "step a[9,10)* b[144,192) free 349\n"
-            "step a[10,11)* b[192,240) free 337\n"
-            "step a[11,12)* b[240,288) free 325\n");
+            "step a[6,7)* b[0,1) +b free 397\n"
+            "step a[7,8)* b[1,48) free 386\n"
+            "step a[8,9)* b[48,96) free 373\n"
+            "step a[9,10)* b[96,144) free 361\n"
+            "step a[10,11)* b[144,192) free 349\n"
+            "step a[11,12)* b[192,240) free 337\n");
 }
 
 TEST(Scheduler, starves_no_prompt_however_tight_the_target) {
