@@ -11,15 +11,22 @@ namespace penstock::engine {
 namespace {
 
 constexpr int kRepetitions = 5;
+constexpr int kCostRepetitions = 12;
 
-// Seconds for 16 requests of 250 unique tokens each.
+// Seconds for 24 requests of 250 unique tokens each, in a pool that has been filled once: with the
+// cache on, every block is then taken from it.
 double run_without_hits(const model::ModelFiles& files, bool prefix_caching) {
-  TimedEngine engine(files, {.prefix_caching = prefix_caching});
-  (void)engine.run({engine.fresh_tokens(64), 4});
-  std::vector<RequestHandle> handles;
+  TimedEngine engine(files, {.num_blocks = 280, .prefix_caching = prefix_caching});
+  const auto run = [&engine](int num_requests) {
+    std::vector<RequestHandle> handles;
+    for (int i = 0; i < num_requests; ++i) {
+      handles.push_back(engine.submit({engine.fresh_tokens(250), 24}));
+    }
+    for (const RequestHandle handle : handles) (void)engine.wait(handle);
+  };
+  run(32);
   const Instant begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 16; ++i) handles.push_back(engine.submit({engine.fresh_tokens(250), 24}));
-  for (const RequestHandle handle : handles) (void)engine.wait(handle);
+  run(24);
   return seconds_between(begin, std::chrono::steady_clock::now());
 }
 
@@ -49,11 +56,12 @@ void bench_prefix(const model::ModelFiles& files) {
   }
   std::printf("prefix       time to first token of the second turn: %s of the first\n",
               spread(ratios, 3).c_str());
-  for (int i = 0; i < kRepetitions; ++i) {
-    // In turns, so that a change of the machine's speed hits both.
-    const double off = run_without_hits(files, false);
-    const double on = run_without_hits(files, true);
-    costs.push_back(on / off);
+  for (int i = 0; i < kCostRepetitions; ++i) {
+    // In turns, so that a change of the machine's speed hits both; each goes first every other
+    // time.
+    const double first = run_without_hits(files, i % 2 == 0);
+    const double second = run_without_hits(files, i % 2 != 0);
+    costs.push_back(i % 2 == 0 ? first / second : second / first);
   }
   std::printf("prefix       time with the cache on and no hits: %s of the time with it off\n",
               spread(costs, 3).c_str());
