@@ -15,10 +15,11 @@ constexpr std::uint32_t kFirstStepTokens = 256;
 // Prompts in progress at once: each holds blocks without producing anything.
 constexpr std::uint32_t kMaxPartialPrompts = 8;
 // A preemption means that too many were let in: the next ones find more blocks kept back for those
-// that run, until some thousand steps without one.
-constexpr double kMinHeadroom = 0.25;
+// that run, until some hundred steps without one.
+constexpr double kMinHeadroom = 0.1;
 constexpr double kMaxHeadroom = 64;
-constexpr double kHeadroomDecay = 0.999;
+constexpr double kHeadroomDecay = 0.98;
+constexpr double kHeadroomPerPreemption = 0.2;
 
 // Bands as admitted, then arrival less the priority's seconds.
 bool is_more_deserving(const Sequence* a, const Sequence* b) {
@@ -70,6 +71,7 @@ const StepPlan& Scheduler::schedule(MonotonicTime now) {
   plan_.num_tokens = plan_.num_decodes = plan_.num_logit_rows = 0;
   plan_.num_queried_tokens = plan_.num_hit_tokens = 0;
   plan_.work = {};
+  hit_takers_.clear();
   prompt_rows_ = prompt_logit_rows_ = 0;
   headroom_blocks_ = std::max(kMinHeadroom, headroom_blocks_ * kHeadroomDecay);
 
@@ -97,7 +99,7 @@ void Scheduler::plan_running_prompts() {
   for (std::size_t i = 0; i < running_.size(); ++i) {
     Sequence& sequence = *running_[i];
     if (sequence.is_decoding()) continue;
-    (void)sequence.blocks.take_hits();
+    if (sequence.blocks.take_hits() > 0) hit_takers_.push_back(&sequence);
     const std::uint32_t num_tokens = chunk_tokens(sequence, --num_left > 0);
     if (num_tokens > 0 && make_room(sequence, num_tokens)) plan_chunk(sequence, num_tokens);
   }
@@ -125,6 +127,7 @@ void Scheduler::plan_waiting(MonotonicTime now) {
     }
     start_running(*next, waiting_.band_of(*next, now));
     plan_.admitted.push_back(next->id);
+    if (num_hit > 0) hit_takers_.push_back(next);
     plan_chunk(*next, num_tokens);
     if (next->num_uncomputed() > num_tokens) ++num_partial;
   }
@@ -235,7 +238,7 @@ void Scheduler::preempt(Sequence& sequence) {
   stop_running(sequence);
   ++sequence.num_preemptions;
   ++num_preemptions_;
-  headroom_blocks_ = std::min(kMaxHeadroom, std::max(1.0, headroom_blocks_ * 1.5));
+  headroom_blocks_ = std::min(kMaxHeadroom, headroom_blocks_ + kHeadroomPerPreemption);
   plan_.preempted.push_back(sequence.id);
 }
 
@@ -268,6 +271,7 @@ std::span<const ScheduledFork> Scheduler::commit(Duration elapsed) {
   plan_open_ = false;
   if (!plan_.empty()) cost_.observe(plan_.work, elapsed);
   forks_.clear();
+  for (const ScheduledChunk& chunk : plan_.chunks) find(chunk.id).blocks.commit_announced();
   for (const ScheduledChunk& chunk : plan_.chunks) {
     Sequence& sequence = find(chunk.id);
     CHECK(sequence.num_computed() == chunk.first_position);
@@ -319,9 +323,9 @@ void Scheduler::abandon() {
   for (auto chunk = plan_.chunks.rbegin(); chunk != plan_.chunks.rend(); ++chunk) {
     find(chunk->id).blocks.withdraw();
   }
-  // Any prompt may have taken a block that was to be computed in this step.
-  for (std::size_t i = running_.size(); i > 0; --i) {
-    if (!running_[i - 1]->is_decoding()) stop_running(*running_[i - 1]);
+  // What these took may have been blocks that were to be computed in this step.
+  for (Sequence* sequence : hit_takers_) {
+    if (sequence->state == SequenceState::kRunning) stop_running(*sequence);
   }
 }
 

@@ -114,6 +114,7 @@ class Scheduler final {
   std::vector<Sequence*> running_;  // most deserving first: the last one is preempted first
   WaitingQueue waiting_;
   StepPlan plan_;
+  std::vector<Sequence*> hit_takers_;  // took blocks from the cache for this plan
   std::vector<ScheduledFork> forks_;
   Duration target_{};                    // of the step being planned
   std::uint32_t prompt_rows_ = 0;        // planned so far: tokens of prompts,

@@ -71,6 +71,14 @@ void SequenceBlocks::withdraw() {
   for (; num_announced_ > num_committed_; --num_announced_) {
     pool_->cache().withdraw(BlockId(table_.block_ids()[num_announced_ - 1]));
   }
+  table_.truncate(
+      static_cast<std::uint32_t>(kv::BlockTable::blocks_for(num_computed_, chain_.block_size())));
+}
+
+void SequenceBlocks::commit_announced() {
+  for (; num_committed_ < num_announced_; ++num_committed_) {
+    pool_->cache().commit(BlockId(table_.block_ids()[num_committed_]));
+  }
 }
 
 void SequenceBlocks::commit(std::uint32_t end) {
@@ -78,9 +86,6 @@ void SequenceBlocks::commit(std::uint32_t end) {
         "sched invariant 4: {} tokens computed in blocks for {}", end, table_.capacity_tokens());
   num_computed_ = end;
   PrefixCache& cache = pool_->cache();
-  for (; num_committed_ < num_announced_; ++num_committed_) {
-    cache.commit(BlockId(table_.block_ids()[num_committed_]));
-  }
   while (uses_cache_ && (num_committed_ + 1) * chain_.block_size() <= end) {
     const std::uint32_t i = num_committed_;
     const std::optional<BlockId> parent = block_before(i);

@@ -52,9 +52,11 @@ class SequenceBlocks final {
 
   // The step will compute up to `end`: batch-mates may take the blocks that this fills.
   void announce(std::uint32_t end);
-  // It will not after all. Whoever took those blocks has given them back.
+  // It will not after all: what was to be written is given back. Children are withdrawn first.
   void withdraw();
-  // It has.
+  // It has. First what was announced, of all sequences in the order in which they announced it, then
+  // the rest: that may turn out to be a block, or to follow one, that another announced.
+  void commit_announced();
   void commit(std::uint32_t end);
 
   // Holds what `other` has computed of a prompt of `num_tokens` tokens, which are all this one

@@ -3,6 +3,7 @@
 // forked, preempted, evicted or abandoned meanwhile.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
@@ -177,7 +178,10 @@ TEST(SchedulerRandom, completes_every_load_and_reads_back_its_own_tokens) {
   std::uint64_t num_hit_tokens = 0;
   std::uint64_t num_forks = 0;
   std::uint64_t num_preemptions = 0;
-  for (unsigned seed = 1; seed <= 150; ++seed) {
+  const char* rounds = std::getenv("PENSTOCK_FUZZ_ROUNDS");
+  const unsigned num_loads =
+      400 * (rounds == nullptr ? 1 : static_cast<unsigned>(std::atoi(rounds)));
+  for (unsigned seed = 1; seed <= num_loads; ++seed) {
     SCOPED_TRACE(seed);
     RandomLoad load(seed);
     load.run();

@@ -408,8 +408,8 @@ TEST(Scheduler, plans_the_same_tokens_again_after_an_abandoned_step) {
     step
   )"),
             "abandon free 16\n"
-            "running 0 waiting 2 prompt tokens 20 blocks 0 cached 0 wanted 6\n"
-            "step a[0,4) b[4,8) +a +b(hit 4) free 14\n"
+            "running 1 waiting 1 prompt tokens 20 blocks 0 cached 0 wanted 3\n"
+            "step a[0,4) b[4,8) +b(hit 4) free 14\n"
             "step a[8,10)* b[8,10)* free 12\n"
             "abandon free 12\n"
             "step a[10,11)* b[10,11)* free 12\n");
