@@ -1,14 +1,18 @@
 // Kernels of a decode step as shares of the card's limits, both measured in this run.
 //
-//   gpu_bench [FILE]     table to stdout, JSON lines to FILE; exit 0, 1 on an error, 77 without GPU
+//   gpu_bench [FILE [decode]]    table to stdout, JSON lines to FILE; whole decode steps, then the
+//                                separate kernels unless `decode` is given
+//                                exit 0, 1 on an error, 77 without GPU
 //
 // Weights and KV rotate through more memory than the L2 holds. Activations stay where the kernel
 // before would have left them, in L2.
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 #include <vector>
 
 #include "base/format.h"
+#include "bench/cuda/decode_bench.h"
 #include "bench/cuda/gpu_limits.h"
 #include "bench/cuda/report.h"
 #include "bench/cuda/timed_graph.h"
@@ -321,7 +325,7 @@ Status bench_model(Bench& bench, const Report& report, const Model& model, int b
   return {};
 }
 
-Status run(std::FILE* json) {
+Status run(std::FILE* json, bool decode_only) {
   ASSIGN_OR_RETURN(Bench bench, open_bench());
   std::printf("%s\n",
               format("{}: {} multiprocessors, L2 {} MiB; read limit {:.0f} GB/s, a kernel in "
@@ -338,6 +342,8 @@ Status run(std::FILE* json) {
   }
   const Report report(bench.limits, json);
   report.header();
+  RETURN_IF_ERROR(bench_decode(bench.info, bench.stream, report));
+  if (decode_only) return {};
   for (const Model& model : kModels) {
     for (const int batch : {1, 4, 8, 16}) {
       RETURN_IF_ERROR(bench_model(bench, report, model, batch));
@@ -356,7 +362,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "gpu_bench: %s cannot be written\n", argv[1]);
     return 1;
   }
-  const Status status = gpu_bench::run(json);
+  const bool decode_only = argc > 2 && std::string_view(argv[2]) == "decode";
+  const Status status = gpu_bench::run(json, decode_only);
   if (json != nullptr) std::fclose(json);
   if (status) return 0;
   std::printf("gpu_bench stopped: %s\n", status.error().message().c_str());
