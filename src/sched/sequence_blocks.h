@@ -54,8 +54,8 @@ class SequenceBlocks final {
   void announce(std::uint32_t end);
   // It will not after all: what was to be written is given back. Children are withdrawn first.
   void withdraw();
-  // It has. First what was announced, of all sequences in the order in which they announced it, then
-  // the rest: that may turn out to be a block, or to follow one, that another announced.
+  // It has. First what was announced, of all sequences in the order in which they announced it,
+  // then the rest: that may turn out to be a block, or to follow one, that another announced.
   void commit_announced();
   void commit(std::uint32_t end);
 

@@ -79,7 +79,7 @@ class EngineHarness final {
     bool prefix_caching = true;
     Duration patience = std::chrono::seconds(60);  // with any wait
     const Clock* clock = nullptr;                  // the system's by default; outlives the harness
-    StepTrace* trace = nullptr;    // outlives the harness
+    StepTrace* trace = nullptr;                    // outlives the harness
     EchoForward::Options model{};
     std::unique_ptr<model::ForwardPass> forward{};  // instead; with the block and vocabulary sizes
                                                     // of `model`
