@@ -21,6 +21,13 @@ namespace {
 constexpr std::uint32_t kBlockSize = 32;
 constexpr std::uint32_t kContext = 2048;
 
+// A sanitizer keeps what was freed; and in a few seconds nothing has its final size.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kJudgesMemory = false;
+#else
+constexpr bool kJudgesMemory = true;
+#endif
+
 std::uint64_t resident_kib() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
@@ -68,8 +75,10 @@ class Soak final {
     while (!live_.empty()) take_oldest();
     harness_->wait_until_idle();
     EXPECT_TRUE(harness_->ledger().is_empty());
-    ASSERT_GE(kib_.size(), 3U);
-    EXPECT_LE(kib_.back(), kib_[0] + kib_[0] / 20 + 4096) << "KiB resident, first to last look";
+    if (kJudgesMemory && time >= std::chrono::minutes(1)) {
+      ASSERT_GE(kib_.size(), 3U);
+      EXPECT_LE(kib_.back(), kib_[0] + kib_[0] / 20 + 4096) << "KiB resident, first to last look";
+    }
     std::printf("%llu requests, %llu cancels, %llu preemptions; resident KiB:",
                 static_cast<unsigned long long>(num_requests_),
                 static_cast<unsigned long long>(num_cancels_),
