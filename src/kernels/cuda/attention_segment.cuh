@@ -1,19 +1,18 @@
 // One segment (256 positions) of one KV head for its group of query heads, on tensor cores: what
-// paged_attention.cu and decode_step.cu share. Sixteen warps; warps 2i and 2i + 1 have tile i of 32
-// positions, each for half of the dims of V (both compute the same scores).
+// paged_attention.cu and decode_step.cu share. Eight warps, each a tile of 32 positions.
 //
 //   scores  A = queries (rows: heads), B = keys (columns: positions); fragments straight from
 //           memory as mma.cuh says.
 //   output  A = weights p, whose fragments are the scores' accumulators as they lie; B = values,
-//           two positions' words interleaved by byte permutes. Column g of product j is dim
-//           g * (dims / 8) + j of the warp's half.
+//           two positions' words interleaved by byte permutes. Column g of product j is dim 8 g + j
+//           of a piece of 64 dims.
 //
-// The keys' loads start before the queries are there: load_keys, then the caller's preparation and
-// a barrier, then attend, which ends with every tile's sums in shared memory, and fold.
+// The constructor starts the loads of keys and values, which need nothing of the step at hand: it
+// may come before the queries are there. Then the caller's preparation and a barrier, then attend,
+// which ends with every tile's sums in shared memory, another barrier, and fold_tiles.
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/cuda/bf16.cuh"
 #include "kernels/cuda/kv_layout.h"
@@ -22,8 +21,7 @@
 namespace penstock::kernels::cuda {
 
 inline constexpr int kTilesPerSegment = 8;
-inline constexpr int kAttentionWarps = 2 * kTilesPerSegment;
-inline constexpr int kAttentionThreads = 32 * kAttentionWarps;
+inline constexpr int kAttentionThreads = 32 * kTilesPerSegment;
 inline constexpr int kMaxGroup = 8;
 inline constexpr float kLog2E = 1.4426950408889634F;
 
@@ -37,7 +35,7 @@ struct SegmentShared {
   alignas(16) std::uint16_t queries[kMaxGroup][head_dim];
   alignas(16) std::uint16_t key[head_dim];    // of the newest position, when it is not in the pool
   alignas(16) std::uint16_t value[head_dim];  // likewise
-  float maxima[kTilesPerSegment][kMaxGroup];
+  float maxima[kTilesPerSegment][kMaxGroup];  // each tile's own
   float totals[kTilesPerSegment][kMaxGroup];
   float sums[1];  // [kTilesPerSegment][group][head_dim]
 };
@@ -54,31 +52,43 @@ class SegmentTile {
   // num_tokens positions, and the one past num_stored, if any, is SegmentShared::key.
   __device__ __forceinline__ SegmentTile(const std::uint16_t* keys, std::size_t value_distance,
                                          int num_stored, int num_tokens)
-      : values_(keys + value_distance), num_stored_(num_stored), num_tokens_(num_tokens) {
+      : num_stored_(num_stored), num_tokens_(num_tokens) {
     const int lane = static_cast<int>(threadIdx.x % 32);
+    const auto* key_row = reinterpret_cast<const uint4*>(keys + (lane / 4 * head_dim)) + (lane % 4);
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
-      const int position = (8 * n) + (lane / 4);
-      const auto* row = reinterpret_cast<const uint4*>(keys + (position * head_dim)) + (lane % 4);
+      const bool is_stored = (8 * n) + (lane / 4) < num_stored;
 #pragma unroll
       for (int c = 0; c < kChunks; ++c) {
         keys_[n][c] = make_uint4(0, 0, 0, 0);
-        if (position < num_stored) keys_[n][c] = row[4 * c];
+        if (is_stored) keys_[n][c] = key_row[(n * head_dim) + (4 * c)];
       }
     }
-    if (lane < num_stored) {
-      asm volatile("prefetch.global.L2 [%0];" ::"l"(values_ + (lane * head_dim) + first_dim()));
+    const auto* value_row =
+        reinterpret_cast<const uint4*>(keys + value_distance + (lane % 4 * 2 * head_dim)) +
+        (lane / 4);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      const bool is_stored = value_position(i) < num_stored;
+#pragma unroll
+      for (int piece = 0; piece < kPieces; ++piece) {
+        values_[i][piece] = make_uint4(0, 0, 0, 0);
+        if (is_stored) {
+          values_[i][piece] =
+              value_row[(((i / 4 * 16) + (i % 2) + (i / 2 % 2 * 8)) * (head_dim / 8)) +
+                        (8 * piece)];
+        }
+      }
     }
   }
 
   // Ends with the tile's sums, maximum and total in shared memory; the caller's barrier follows.
   __device__ __forceinline__ void attend(SegmentShared<head_dim>& shared, int group, float scale) {
     const int lane = static_cast<int>(threadIdx.x % 32);
+    const int tile = static_cast<int>(threadIdx.x / 32);
     const int head = lane / 4;
-    const int tile = static_cast<int>(threadIdx.x) / 64;
-    const bool has_tokens = num_tokens_ > 0;
     Fragment scores[4] = {};
-    if (has_tokens) score(shared, group, scale, scores);
+    score(shared, group, scale, scores);
     float maximum = -INFINITY;
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
@@ -88,26 +98,29 @@ class SegmentTile {
     maximum = fmaxf(maximum, __shfl_xor_sync(0xFFFFFFFFU, maximum, 2));
     if (lane % 4 == 0) shared.maxima[tile][head] = maximum;
     sync_attention();
-    if (!has_tokens) return;
-    for (int i = 0; i < tile; ++i) maximum = fmaxf(maximum, shared.maxima[i][head]);
-    weigh(shared, group, tile, maximum, scores);
+    if (num_tokens_ <= 0) return;
+#pragma unroll
+    for (int i = 0; i < kTilesPerSegment - 1; ++i) {
+      if (i < tile) maximum = fmaxf(maximum, shared.maxima[i][head]);
+    }
+    weigh(shared, group, maximum, scores);
   }
 
  private:
   static constexpr int kChunks = head_dim / 32;
-  static constexpr int kHalf = head_dim / 2;
-  static constexpr int kDims = kHalf / 8;  // of a lane: neighbours, one load
-  using Bits = std::conditional_t<kDims == 8, uint4, uint2>;
+  static constexpr int kPieces = head_dim / 64;
 
-  static __device__ __forceinline__ int first_dim() {
-    return static_cast<int>(threadIdx.x / 32 % 2) * kHalf;
+  // Load i of the lane: of each 16 positions 2t, 2t + 1, 2t + 8, 2t + 9.
+  static __device__ __forceinline__ int value_position(int i) {
+    return (i / 4 * 16) + (static_cast<int>(threadIdx.x % 4) * 2) + (i % 2) + (i / 2 % 2 * 8);
   }
 
-  // Scores in units of log2, -inf past the context.
+  // Scores in units of log2, -inf past the context. The newest position comes in here.
   __device__ __forceinline__ void score(const SegmentShared<head_dim>& shared, int group,
                                         float scale, Fragment (&scores)[4]) {
     const int lane = static_cast<int>(threadIdx.x % 32);
     const int head = lane / 4;
+    if (num_stored_ < num_tokens_) take_newest(shared);
 #pragma unroll
     for (int c = 0; c < kChunks; ++c) {
       uint4 query = make_uint4(0, 0, 0, 0);
@@ -116,10 +129,6 @@ class SegmentTile {
       }
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
-        const int position = (8 * n) + (lane / 4);
-        if (position == num_stored_ && num_stored_ < num_tokens_) {
-          keys_[n][c] = reinterpret_cast<const uint4*>(shared.key)[(4 * c) + (lane % 4)];
-        }
         multiply_chunk(scores[n], query, make_uint4(0, 0, 0, 0), keys_[n][c]);
       }
     }
@@ -133,30 +142,32 @@ class SegmentTile {
     }
   }
 
-  __device__ __forceinline__ Bits load_value(const SegmentShared<head_dim>& shared,
-                                             int position) const {
-    const int first = first_dim() + (static_cast<int>(threadIdx.x % 32) / 4 * kDims);
-    Bits bits{};
-    if (position < num_stored_) {
-      bits = *reinterpret_cast<const Bits*>(values_ + (position * head_dim) + first);
-    } else if (position < num_tokens_) {
-      bits = *reinterpret_cast<const Bits*>(shared.value + first);
-    }
-    return bits;
-  }
-
-  __device__ __forceinline__ void weigh(SegmentShared<head_dim>& shared, int group, int tile,
-                                        float maximum, const Fragment (&scores)[4]) const {
+  __device__ __forceinline__ void take_newest(const SegmentShared<head_dim>& shared) {
     const int lane = static_cast<int>(threadIdx.x % 32);
-    const int head = lane / 4;
-    Bits bits[2][4];  // [16 positions][2t, 2t + 1, 2t + 8, 2t + 9]
 #pragma unroll
-    for (int s = 0; s < 2; ++s) {
+    for (int n = 0; n < 4; ++n) {
+      if ((8 * n) + (lane / 4) != num_stored_) continue;
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        bits[s][i] = load_value(shared, (16 * s) + (lane % 4 * 2) + (i % 2) + (i / 2 * 8));
+      for (int c = 0; c < kChunks; ++c) {
+        keys_[n][c] = reinterpret_cast<const uint4*>(shared.key)[(4 * c) + (lane % 4)];
       }
     }
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if (value_position(i) != num_stored_) continue;
+#pragma unroll
+      for (int piece = 0; piece < kPieces; ++piece) {
+        values_[i][piece] = reinterpret_cast<const uint4*>(shared.value)[(8 * piece) + (lane / 4)];
+      }
+    }
+  }
+
+  // p, summed before it is rounded to bf16 for the products with the values.
+  __device__ __forceinline__ void weigh(SegmentShared<head_dim>& shared, int group, float maximum,
+                                        const Fragment (&scores)[4]) const {
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    const int tile = static_cast<int>(threadIdx.x / 32);
+    const int head = lane / 4;
     float total = 0.0F;
     std::uint32_t weights[4];
 #pragma unroll
@@ -170,32 +181,30 @@ class SegmentTile {
     total += __shfl_xor_sync(0xFFFFFFFFU, total, 1);
     total += __shfl_xor_sync(0xFFFFFFFFU, total, 2);
     if (lane % 4 == 0) shared.totals[tile][head] = total;
-
-    Fragment out[kDims] = {};
+    float* sums = shared.sums + (((tile * group) + head) * head_dim) + (lane % 4 * 16);
 #pragma unroll
-    for (int s = 0; s < 2; ++s) {
+    for (int piece = 0; piece < kPieces; ++piece) {
 #pragma unroll
-      for (int j = 0; j < kDims; ++j) {
-        multiply(out[j], weights[2 * s], 0, weights[(2 * s) + 1], 0,
-                 pair_of(bits[s][0], bits[s][1], j), pair_of(bits[s][2], bits[s][3], j));
+      for (int j = 0; j < 8; ++j) {
+        Fragment out{};
+#pragma unroll
+        for (int s = 0; s < 2; ++s) {
+          multiply(out, weights[2 * s], 0, weights[(2 * s) + 1], 0,
+                   pair_of(values_[4 * s][piece], values_[(4 * s) + 1][piece], j),
+                   pair_of(values_[(4 * s) + 2][piece], values_[(4 * s) + 3][piece], j));
+        }
+        if (head < group) {
+          sums[(64 * piece) + j] = out.c[0];
+          sums[(64 * piece) + 8 + j] = out.c[1];
+        }
       }
-    }
-    if (head >= group) return;
-    float* sums = shared.sums + (((tile * group) + head) * head_dim) + first_dim();
-#pragma unroll
-    for (int j = 0; j < kDims; ++j) {
-      sums[(lane % 4 * 2 * kDims) + j] = out[j].c[0];
-      sums[(((lane % 4 * 2) + 1) * kDims) + j] = out[j].c[1];
     }
   }
 
   // Element j of `even` below element j of `odd`.
-  static __device__ __forceinline__ std::uint32_t pair_of(const Bits& even, const Bits& odd,
+  static __device__ __forceinline__ std::uint32_t pair_of(const uint4& even, const uint4& odd,
                                                           int j) {
     return __byte_perm(word(even, j / 2), word(odd, j / 2), j % 2 == 0 ? 0x5410 : 0x7632);
-  }
-  static __device__ __forceinline__ std::uint32_t word(const uint2& bits, int i) {
-    return i == 0 ? bits.x : bits.y;
   }
   static __device__ __forceinline__ std::uint32_t word(const uint4& bits, int i) {
     if (i == 0) return bits.x;
@@ -203,10 +212,10 @@ class SegmentTile {
     return i == 2 ? bits.z : bits.w;
   }
 
-  const std::uint16_t* values_;
   int num_stored_;
   int num_tokens_;
   uint4 keys_[4][kChunks];
+  uint4 values_[8][kPieces];
 };
 
 // The running fold of (sum, maximum, total): tiles of a segment, or segments of a row.
@@ -220,11 +229,10 @@ struct SoftmaxFold {
 template <int head_dim>
 __device__ __forceinline__ SoftmaxFold fold_tiles(const SegmentShared<head_dim>& shared, int group,
                                                   int head, int dim, int num_tiles) {
-  SoftmaxFold fold{shared.sums[(head * head_dim) + dim], shared.maxima[0][head],
-                   shared.totals[0][head]};
-  for (int tile = 1; tile < num_tiles; ++tile) {
+  SoftmaxFold fold{0.0F, -INFINITY, 0.0F};
+  for (int tile = 0; tile < num_tiles; ++tile) {
     const float next = fmaxf(fold.maximum, shared.maxima[tile][head]);
-    const float shrink = exp2f(fold.maximum - next);
+    const float shrink = exp2f(fold.maximum - next);  // first tile: exp2(-inf) = 0
     fold.total = fmaf(fold.total, shrink, shared.totals[tile][head]);
     fold.sum = fmaf(fold.sum, shrink, shared.sums[(((tile * group) + head) * head_dim) + dim]);
     fold.maximum = next;

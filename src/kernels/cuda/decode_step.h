@@ -29,6 +29,7 @@ namespace penstock::kernels::cuda {
 
 inline constexpr int kDecodeMaxRows = 16;
 inline constexpr int kDecodeMaxDim = 4096;
+inline constexpr int kDecodeMaxLayers = 80;
 
 struct DecodeShape {
   int num_layers;

@@ -1,4 +1,4 @@
-// A block of sixteen warps per (segment, KV head, row): attention_segment.cuh. A second kernel
+// A block of eight warps per (segment, KV head, row): attention_segment.cuh. A second kernel
 // merges the segments of a row.
 #include "kernels/cuda/paged_attention.h"
 
@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kAttentionThreads) segment_kernel(PagedAttenti
   const int length = clamped_context(args, row) - (segment * kSegmentTokens);
   if (length <= 0) return;
 
-  const int tile = static_cast<int>(threadIdx.x) / 64;
+  const int tile = static_cast<int>(threadIdx.x) / 32;
   const int left = length - (tile * kKvBlockTokens);
   const int num_tokens = left < 0 ? 0 : (left < kKvBlockTokens ? left : kKvBlockTokens);
   std::size_t block = 0;

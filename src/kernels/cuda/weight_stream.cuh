@@ -2,7 +2,7 @@
 // and the ring of shared memory they pass through.
 //
 // Tiles are dealt to blocks in turn, matrix after matrix without starting over, so that shares even
-// out. The unit of the ring is a stage: sixteen chunks of one tile, one for each computing warp
+// out. The unit of the ring is a stage: sixteen chunks of one tile, two for each computing warp
 // (weight_panels.h). One thread copies (bulk copies that complete on an mbarrier), all others
 // consume; both walk the same `Deal`.
 #pragma once
@@ -15,10 +15,11 @@
 
 namespace penstock::kernels::cuda {
 
-inline constexpr int kComputeWarps = 16;
+inline constexpr int kComputeWarps = 8;
 inline constexpr int kComputeThreads = kComputeWarps * 32;
-inline constexpr int kStageBytes = kComputeWarps * kPanelChunkBytes;
-inline constexpr int kRingStages = 11;
+inline constexpr int kSlices = 16;  // of K: slice s has the chunks s, s + 16, ...
+inline constexpr int kStageBytes = kSlices * kPanelChunkBytes;
+inline constexpr int kRingStages = 10;
 
 struct Ring {
   alignas(128) std::uint8_t stages[kRingStages][kStageBytes];
@@ -28,8 +29,8 @@ struct Ring {
 
 // Where a walker of the ring stands.
 struct RingPosition {
-  int stage = 0;
-  std::uint32_t parity = 0;
+  int stage;
+  std::uint32_t parity;
 
   __device__ __forceinline__ void advance() {
     if (++stage == kRingStages) {
@@ -44,20 +45,27 @@ __device__ __forceinline__ void init_mbarrier(std::uint64_t* barrier, std::uint3
                "r"(arrivals)
                : "memory");
 }
-__device__ __forceinline__ void wait_mbarrier(std::uint64_t* barrier, std::uint32_t parity) {
+// Wait, load and arrive are volatile and so keep their order among each other. They do not claim to
+// change all memory: the state of the loop around them would leave its registers at every stage.
+__device__ __forceinline__ void wait_mbarrier(std::uint32_t barrier, std::uint32_t parity) {
   asm volatile(
       "{\n"
       ".reg .pred done;\n"
       "again:\n"
       "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
       "@!done bra again;\n"
-      "}" ::"r"(shared_address(barrier)),
-      "r"(parity)
-      : "memory");
+      "}" ::"r"(barrier),
+      "r"(parity));
 }
-__device__ __forceinline__ void arrive_mbarrier(std::uint64_t* barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier))
-               : "memory");
+__device__ __forceinline__ void arrive_mbarrier(std::uint32_t barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier));
+}
+__device__ __forceinline__ uint4 load_stage(std::uint32_t from) {
+  uint4 bits;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(bits.x), "=r"(bits.y), "=r"(bits.z), "=r"(bits.w)
+               : "r"(from));
+  return bits;
 }
 
 __device__ __forceinline__ void init_ring(Ring& ring) {
@@ -70,6 +78,7 @@ __device__ __forceinline__ void init_ring(Ring& ring) {
 
 // The matrices of a layer in the order they are used, then the head.
 enum MatrixName : int { kQkv, kOut, kGateUp, kDown, kHead };
+inline constexpr int kNumMatrices = 5;
 
 struct Matrix {
   int num_tiles;
@@ -77,32 +86,32 @@ struct Matrix {
   int tiles_per_item;  // 1, or 2 neighbours that are computed together
 };
 
-__device__ __forceinline__ Matrix make_matrix(int num_outputs, int num_inputs, bool in_pairs) {
-  return {num_outputs / kPanelRows, num_inputs / kPanelChunk, in_pairs ? 2 : 1};
-}
-
 // Pairs share the loads of activations; taken where they leave no block with more tiles to do.
-__device__ __forceinline__ bool pairs_are_free(int num_outputs) {
-  const int num_tiles = num_outputs / kPanelRows;
-  const int blocks = static_cast<int>(gridDim.x);
-  const int singles = (num_tiles + blocks - 1) / blocks;
-  const int pairs = ((num_tiles / 2) + blocks - 1) / blocks;
+inline bool pairs_are_free(int num_tiles, int num_blocks) {
+  const int singles = (num_tiles + num_blocks - 1) / num_blocks;
+  const int pairs = ((num_tiles / 2) + num_blocks - 1) / num_blocks;
   return num_tiles % 2 == 0 && 2 * pairs <= singles;
 }
 
-__device__ __forceinline__ Matrix matrix_of(const DecodeShape& shape, int name) {
+inline Matrix matrix_of(const DecodeShape& shape, MatrixName name, int num_blocks) {
+  const auto make = [&](int num_outputs, int num_inputs) {
+    const int num_tiles = num_outputs / kPanelRows;
+    const bool in_pairs = name == kGateUp || pairs_are_free(num_tiles, num_blocks);
+    return Matrix{num_tiles, num_inputs / kPanelChunk, in_pairs ? 2 : 1};
+  };
   switch (name) {
     case kQkv:
-      return make_matrix(shape.qkv_dim(), shape.dim, pairs_are_free(shape.qkv_dim()));
+      return make(shape.qkv_dim(), shape.dim);
     case kOut:
-      return make_matrix(shape.dim, shape.q_dim(), pairs_are_free(shape.dim));
+      return make(shape.dim, shape.q_dim());
     case kGateUp:
-      return make_matrix(2 * shape.inner, shape.dim, true);
+      return make(2 * shape.inner, shape.dim);
     case kDown:
-      return make_matrix(shape.dim, shape.inner, pairs_are_free(shape.dim));
-    default:
-      return make_matrix(shape.vocab_size, shape.dim, pairs_are_free(shape.vocab_size));
+      return make(shape.dim, shape.inner);
+    case kHead:
+      break;
   }
+  return make(shape.vocab_size, shape.dim);
 }
 
 // This block's items of the matrix at hand: first(), then steps of the grid.
@@ -118,7 +127,7 @@ class Deal {
   }
 
  private:
-  int start_ = 0;
+  int start_;
 };
 
 // Copies this block's tiles of one matrix. One thread.
@@ -126,26 +135,24 @@ __device__ __forceinline__ void stream_matrix(const Matrix& matrix, const std::u
                                               const Deal& deal, Ring& ring, RingPosition& at) {
   const int num_items = matrix.num_tiles / matrix.tiles_per_item;
   for (int item = deal.first(); item < num_items; item += static_cast<int>(gridDim.x)) {
-    for (int chunk = 0; chunk < matrix.num_chunks; chunk += kComputeWarps) {
+    for (int chunk = 0; chunk < matrix.num_chunks; chunk += kSlices) {
       const int left = matrix.num_chunks - chunk;
       const std::uint32_t num_bytes =
-          static_cast<std::uint32_t>(left < kComputeWarps ? left : kComputeWarps) *
-          kPanelChunkBytes;
+          static_cast<std::uint32_t>(left < kSlices ? left : kSlices) * kPanelChunkBytes;
       for (int i = 0; i < matrix.tiles_per_item; ++i) {
         const std::size_t tile = (static_cast<std::size_t>(item) * matrix.tiles_per_item) + i;
         const std::uint8_t* from =
             reinterpret_cast<const std::uint8_t*>(panels) +
             (((tile * matrix.num_chunks) + chunk) * static_cast<std::size_t>(kPanelChunkBytes));
-        wait_mbarrier(&ring.empty[at.stage], at.parity ^ 1U);  // the first round finds them empty
+        // The first round finds every stage empty.
+        wait_mbarrier(shared_address(&ring.empty[at.stage]), at.parity ^ 1U);
         const std::uint32_t full = shared_address(&ring.full[at.stage]);
         asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(full),
-                     "r"(num_bytes)
-                     : "memory");
+                     "r"(num_bytes));
         asm volatile(
             "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, "
             "[%3];" ::"r"(shared_address(ring.stages[at.stage])),
-            "l"(from), "r"(num_bytes), "r"(full)
-            : "memory");
+            "l"(from), "r"(num_bytes), "r"(full));
         at.advance();
       }
     }
