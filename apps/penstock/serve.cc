@@ -18,6 +18,7 @@
 #include "penstock/signals.h"
 #include "penstock/start_log.h"
 #include "rpc/channel.h"
+#include "worker/mock_engine.h"
 #include "worker/model_assets.h"
 #include "worker/native_engine.h"
 #include "worker/probe.h"
@@ -79,6 +80,7 @@ class Server final {
 
  private:
   Status load_model();
+  Status load_engine();
   Status start_worker();
   Status start_frontend();
   [[nodiscard]] metrics::Scope worker_scope();
@@ -96,7 +98,7 @@ class Server final {
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer_;
   std::shared_ptr<const chat_template::ChatTemplate> chat_template_;
   std::optional<std::string> template_source_;
-  std::unique_ptr<worker::NativeEngine> engine_;
+  std::unique_ptr<worker::HostedEngine> engine_;
   std::unique_ptr<engine::StepTrace> trace_;
   std::unique_ptr<worker::Worker> worker_;
   std::unique_ptr<worker::Watchdog> watchdog_;
@@ -147,10 +149,21 @@ Status Server::load_model() {
   return {};
 }
 
+Status Server::load_engine() {
+  if (settings_.engine == "mock") {
+    ASSIGN_OR_RETURN(engine_,
+                     worker::MockEngine::load(*files_, *tokenizer_, engine_settings(settings_),
+                                              mock_timing(settings_)));
+  } else {
+    ASSIGN_OR_RETURN(engine_, worker::NativeEngine::load(*files_, native_options(settings_)));
+  }
+  return {};
+}
+
 Status Server::start_worker() {
-  ASSIGN_OR_RETURN(engine_, worker::NativeEngine::load(*files_, engine_options(settings_)));
+  RETURN_IF_ERROR(load_engine());
   const worker::EngineFacts& facts = engine_->facts();
-  start_log_.done("weights", format("{} threads, {}", engine_->num_threads(), facts.numerics));
+  start_log_.done("weights", engine_->description());
   start_log_.done("kv_pool",
                   format("{} blocks of {} tokens ({:.2f} GiB), context {}", facts.total_kv_blocks,
                          facts.block_size, static_cast<double>(engine_->kv_pool_bytes()) * 0x1p-30,

@@ -32,6 +32,8 @@ void add_model_settings(Settings& table, ServeSettings& v) {
 
 void add_engine_settings(Settings& table, ServeSettings& v) {
   table.section("Engine");
+  table.add("engine", &v.engine, {"native", "mock"},
+            "native computes the model; mock makes up tokens at a stated pace, for load tests");
   table.add("compute", &v.compute, {"f32", "bf16"}, "Arithmetic of the matrix products");
   table.add("kv-dtype", &v.kv_dtype, {"auto", "f32", "bf16"},
             "Type of the KV cache; auto: f32 with --compute f32, else bf16");
@@ -56,6 +58,14 @@ void add_engine_settings(Settings& table, ServeSettings& v) {
             "Time for the first token through the engine at start");
   table.add("stall-timeout-ms", &v.stall_timeout_ms, SettingRange{100, kMaxMs},
             "Time without an engine step, while there is work, until /live fails");
+  table.add("mock-step-us", &v.mock_step_us, SettingRange{0, 1e7},
+            "Mock engine: time of a step (defaults: an 8B model on one H200)");
+  table.add("mock-token-us", &v.mock_token_us, SettingRange{0, 1e6},
+            "Mock engine: and of each token in it");
+  table.add("mock-attended-ns", &v.mock_attended_ns, SettingRange{0, 1e6},
+            "Mock engine: and of each pair of a token and one it attends to");
+  table.add("mock-speedup", &v.mock_speedup, SettingRange{0, 1e6},
+            "Mock engine: all of it divided by this; 0 = no time at all");
   table.add("trace", &v.trace,
             "Write every engine step to this file, for ui.perfetto.dev or chrome://tracing");
 }
@@ -165,25 +175,38 @@ frontend::FrontendOptions frontend_options(const ServeSettings& v) {
   return options;
 }
 
-worker::NativeEngineOptions engine_options(const ServeSettings& v) {
+worker::EngineSettings engine_settings(const ServeSettings& v) {
+  worker::EngineSettings settings;
+  settings.block_size = static_cast<std::uint32_t>(v.block_size);
+  if (v.kv_blocks) settings.num_kv_blocks = static_cast<std::uint64_t>(*v.kv_blocks);
+  if (v.max_model_len) settings.max_model_len = static_cast<std::uint32_t>(*v.max_model_len);
+  settings.prefix_caching = v.enable_prefix_caching;
+  settings.max_num_seqs = static_cast<std::uint32_t>(v.max_num_seqs);
+  settings.max_num_batched_tokens = static_cast<std::uint32_t>(v.max_num_batched_tokens);
+  settings.max_queue = static_cast<std::uint32_t>(v.max_queue);
+  if (v.itl_target_ms) settings.itl_target = Duration(std::llround(*v.itl_target_ms * 1e6));
+  return settings;
+}
+
+worker::NativeEngineOptions native_options(const ServeSettings& v) {
   worker::NativeEngineOptions options;
+  options.common = engine_settings(v);
   const bool is_f32 = v.compute == "f32";
   const bool is_f32_kv = v.kv_dtype == "auto" ? is_f32 : v.kv_dtype == "f32";
   options.compute = is_f32 ? model::ComputeType::kF32 : model::ComputeType::kBF16;
   options.kv_dtype = is_f32_kv ? model::KvDType::kF32 : model::KvDType::kBF16;
-  options.block_size = static_cast<std::uint32_t>(v.block_size);
-  if (v.kv_blocks) options.num_kv_blocks = static_cast<std::uint64_t>(*v.kv_blocks);
   if (v.kv_cache_gb) {
     options.kv_cache_bytes = static_cast<std::uint64_t>(std::llround(*v.kv_cache_gb * 0x1p30));
   }
-  if (v.max_model_len) options.max_model_len = static_cast<std::uint32_t>(*v.max_model_len);
-  options.prefix_caching = v.enable_prefix_caching;
-  options.max_num_seqs = static_cast<std::uint32_t>(v.max_num_seqs);
-  options.max_num_batched_tokens = static_cast<std::uint32_t>(v.max_num_batched_tokens);
-  options.max_queue = static_cast<std::uint32_t>(v.max_queue);
-  if (v.itl_target_ms) options.itl_target = Duration(std::llround(*v.itl_target_ms * 1e6));
   options.num_threads = static_cast<int>(v.threads.value_or(0));
   return options;
+}
+
+engine::MockTiming mock_timing(const ServeSettings& v) {
+  return {.fixed_us = v.mock_step_us,
+          .per_row_us = v.mock_token_us,
+          .per_attended_ns = v.mock_attended_ns,
+          .speedup = v.mock_speedup};
 }
 
 }  // namespace penstock::apps

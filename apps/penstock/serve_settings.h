@@ -10,6 +10,7 @@
 #include "frontend/options.h"
 #include "net/http_server.h"
 #include "penstock/settings.h"
+#include "worker/mock_engine.h"
 #include "worker/native_engine.h"
 
 namespace penstock::apps {
@@ -46,6 +47,11 @@ struct ServeSettings {
   bool http_metrics = true;
   std::string metrics_prefix = "penstock_frontend";
 
+  std::string engine = "native";
+  double mock_step_us = 4'900;
+  double mock_token_us = 25;
+  double mock_attended_ns = 0;
+  double mock_speedup = 1;
   std::string compute = "bf16";
   std::string kv_dtype = "auto";  // f32 with --compute f32, else bf16
   std::int64_t block_size = 32;
@@ -71,6 +77,8 @@ struct ServeSettings {
 
 [[nodiscard]] net::HttpServerOptions http_options(const ServeSettings& values);
 [[nodiscard]] frontend::FrontendOptions frontend_options(const ServeSettings& values);
-[[nodiscard]] worker::NativeEngineOptions engine_options(const ServeSettings& values);
+[[nodiscard]] worker::EngineSettings engine_settings(const ServeSettings& values);
+[[nodiscard]] worker::NativeEngineOptions native_options(const ServeSettings& values);
+[[nodiscard]] engine::MockTiming mock_timing(const ServeSettings& values);
 
 }  // namespace penstock::apps

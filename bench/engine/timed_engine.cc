@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "base/hash.h"
+#include "engine/model_runner.h"
 
 namespace penstock::engine {
 namespace {

@@ -14,7 +14,7 @@ constexpr Duration kIdleWait = std::chrono::seconds(1);
 
 }  // namespace
 
-EngineLoop::EngineLoop(EngineOptions options, std::unique_ptr<ModelRunner> runner,
+EngineLoop::EngineLoop(EngineOptions options, std::unique_ptr<StepRunner> runner,
                        const Clock& clock, Ledger& ledger, EngineProbe probe, StepSink sink)
     : options_(options),
       clock_(clock),
@@ -25,9 +25,7 @@ EngineLoop::EngineLoop(EngineOptions options, std::unique_ptr<ModelRunner> runne
       pool_(options.num_blocks, options.limits.block_size),
       scheduler_(options.limits, pool_),
       requests_(ledger),
-      sampler_(runner_->vocab_size()),
-      ledger_(ledger),
-      row_(runner_->vocab_size()) {}
+      ledger_(ledger) {}
 
 EngineLoop::~EngineLoop() {
   CHECK(!thread_.joinable(), "stop() the engine before it goes");

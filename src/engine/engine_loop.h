@@ -20,12 +20,11 @@
 #include "base/thread.h"
 #include "engine/live_requests.h"
 #include "engine/mailbox.h"
-#include "engine/model_runner.h"
 #include "engine/phase_timer.h"
 #include "engine/probe.h"
 #include "engine/request.h"
-#include "engine/sampler.h"
 #include "engine/stall_detector.h"
+#include "engine/step_runner.h"
 #include "engine/step_trace.h"
 #include "kv/block_pool.h"
 #include "sched/scheduler.h"
@@ -45,7 +44,7 @@ using StepSink = std::move_only_function<void(StepReport)>;
 class EngineLoop final {
  public:
   // `clock` and `ledger` outlive the engine. Starts no thread yet.
-  EngineLoop(EngineOptions options, std::unique_ptr<ModelRunner> runner, const Clock& clock,
+  EngineLoop(EngineOptions options, std::unique_ptr<StepRunner> runner, const Clock& clock,
              Ledger& ledger, EngineProbe probe, StepSink sink);
   ~EngineLoop();  // stop() has returned, or start() was never called
 
@@ -95,8 +94,8 @@ class EngineLoop final {
   void commit(const sched::StepPlan& plan, Duration elapsed);
   [[nodiscard]] static bool has_broken_prompt(const LiveRequest& request);
   void keep_prompt_logprobs(const sched::StepPlan& plan);
-  [[nodiscard]] Result<TokenId> sample_choice(LiveChoice& choice, std::span<const float> row);
-  void accept(LiveChoice& choice, const Result<TokenId>& sampled, std::span<const float> row);
+  [[nodiscard]] Result<SampledToken> sample_choice(const LiveChoice& choice, std::size_t chunk);
+  void accept(LiveChoice& choice, Result<SampledToken> sampled);
   void observe(const sched::StepPlan& plan, Duration elapsed);
   void publish();
   [[nodiscard]] EngineLoad load() const;
@@ -108,17 +107,15 @@ class EngineLoop final {
   Mailbox mailbox_;
 
   // The engine thread's own, from here to the atomics.
-  std::unique_ptr<ModelRunner> runner_;
+  std::unique_ptr<StepRunner> runner_;
   kv::BlockPool pool_;
   sched::Scheduler scheduler_;
   LiveRequests requests_;
-  Sampler sampler_;
   Ledger::Entry blocks_entry_;
   Ledger& ledger_;
   StepReport report_;
-  std::vector<Result<TokenId>> sampled_;  // one per chunk that samples, in plan order
-  std::vector<float> row_;                // a row of logits that is being changed
-  std::uint64_t num_evicted_ = 0;         // blocks, as far as they are counted
+  std::vector<Result<SampledToken>> sampled_;  // one per chunk that samples, in plan order
+  std::uint64_t num_evicted_ = 0;              // blocks, as far as they are counted
   double step_us_ = 0;
   double prefill_tokens_per_s_ = 0;
 

@@ -100,17 +100,15 @@ void EngineLoop::sample(const sched::StepPlan& plan) {
   sampled_.clear();
   for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
     if (!plan.chunks[i].samples) continue;
-    sampled_.push_back(sample_choice(requests_.choice(plan.chunks[i].id), runner_->last_row(i)));
+    sampled_.push_back(sample_choice(requests_.choice(plan.chunks[i].id), i));
   }
 }
 
-Result<TokenId> EngineLoop::sample_choice(LiveChoice& choice, std::span<const float> row) {
-  const std::span<const TokenId> generated = choice.generated();
-  ASSIGN_OR_RETURN(const std::span<const float> logits,
-                   choice.logits.process(row, generated, row_));
-  return sampler_.sample(logits, choice.request->spec.sampling,
-                         {.output_index = static_cast<std::uint32_t>(generated.size()),
-                          .choice_number = choice.number});
+Result<SampledToken> EngineLoop::sample_choice(const LiveChoice& choice, std::size_t chunk) {
+  return runner_->sample(chunk, {.request = choice.request->spec,
+                                 .logits = choice.logits,
+                                 .generated = choice.generated(),
+                                 .choice_number = choice.number});
 }
 
 // A NaN among the logits of a prompt shows in its log-probabilities first.
@@ -136,12 +134,11 @@ void EngineLoop::commit(const sched::StepPlan& plan, Duration elapsed) {
   std::size_t next_sample = 0;
   for (std::size_t i = 0; i < plan.chunks.size(); ++i) {
     if (!plan.chunks[i].samples) continue;
-    accept(requests_.choice(plan.chunks[i].id), sampled_[next_sample++], runner_->last_row(i));
+    accept(requests_.choice(plan.chunks[i].id), std::move(sampled_[next_sample++]));
   }
   for (const sched::ScheduledFork& fork : forks) {
     LiveChoice& choice = requests_.choice(fork.id);
-    const std::span<const float> row = runner_->last_row(fork.chunk);
-    accept(choice, sample_choice(choice, row), row);
+    accept(choice, sample_choice(choice, fork.chunk));
   }
 }
 
@@ -154,15 +151,13 @@ void EngineLoop::keep_prompt_logprobs(const sched::StepPlan& plan) {
     const std::uint32_t end = std::min(chunk.first_position + chunk.num_tokens, num_wanted);
     // What a preempted request had already is computed again, to the same bits.
     for (auto at = static_cast<std::uint32_t>(request.prompt_logprobs.size()); at < end; ++at) {
-      request.prompt_logprobs.push_back(
-          token_logprobs(runner_->token_row(i, at - chunk.first_position),
-                         request.spec.prompt[at + 1], request.spec.prompt_logprobs));
+      request.prompt_logprobs.push_back(runner_->prompt_logprobs(
+          i, at - chunk.first_position, request.spec.prompt[at + 1], request.spec.prompt_logprobs));
     }
   }
 }
 
-void EngineLoop::accept(LiveChoice& choice, const Result<TokenId>& sampled,
-                        std::span<const float> row) {
+void EngineLoop::accept(LiveChoice& choice, Result<SampledToken> sampled) {
   LiveRequest& request = *choice.request;
   const EngineRequest& spec = request.spec;
   if (!sampled) {
@@ -179,7 +174,7 @@ void EngineLoop::accept(LiveChoice& choice, const Result<TokenId>& sampled,
     finish(choice, FinishReason::kInternal, kBroken);
     return;
   }
-  const TokenId id = *sampled;
+  const TokenId id = sampled->id;
   ChoiceOutput& output = output_of(choice);
   if (!std::exchange(choice.has_token, true)) {
     const MonotonicTime now = clock_.now();
@@ -191,7 +186,7 @@ void EngineLoop::accept(LiveChoice& choice, const Result<TokenId>& sampled,
     output.prompt_logprobs = std::exchange(request.prompt_logprobs, {});
   }
   output.token_ids.push_back(id);
-  if (spec.logprobs >= 0) output.logprobs.push_back(token_logprobs(row, id, spec.logprobs));
+  if (spec.logprobs >= 0) output.logprobs.push_back(std::move(sampled->logprobs));
   choice.logits.accept(id);
 
   const std::size_t num_generated = choice.generated().size() + 1;

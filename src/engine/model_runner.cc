@@ -17,7 +17,11 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(
 
 ModelRunner::ModelRunner(std::unique_ptr<model::ForwardPass> forward, device::HostBuffer arena,
                          std::uint32_t vocab_size)
-    : forward_(std::move(forward)), arena_(std::move(arena)), vocab_size_(vocab_size) {}
+    : forward_(std::move(forward)),
+      arena_(std::move(arena)),
+      vocab_size_(vocab_size),
+      sampler_(vocab_size),
+      row_(vocab_size) {}
 
 void ModelRunner::prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler) {
   token_ids_.clear();
@@ -48,6 +52,26 @@ void ModelRunner::forward() {
       {.token_ids = token_ids_, .sequences = sequences_, .logit_rows = logit_rows_},
       arena_.bytes());
   CHECK(logits_.size() == logit_rows_.size() * vocab_size_);
+}
+
+Result<SampledToken> ModelRunner::sample(std::size_t i, const Draw& draw) {
+  const std::span<const float> row = last_row(i);
+  ASSIGN_OR_RETURN(const std::span<const float> logits,
+                   draw.logits.process(row, draw.generated, row_));
+  SampledToken token;
+  ASSIGN_OR_RETURN(
+      token.id, sampler_.sample(logits, draw.request.sampling,
+                                {.output_index = static_cast<std::uint32_t>(draw.generated.size()),
+                                 .choice_number = draw.choice_number}));
+  if (draw.request.logprobs >= 0) {
+    token.logprobs = token_logprobs(row, token.id, draw.request.logprobs);
+  }
+  return token;
+}
+
+TokenLogprobs ModelRunner::prompt_logprobs(std::size_t i, std::uint32_t j, TokenId next,
+                                           int num_top) {
+  return token_logprobs(token_row(i, j), next, num_top);
 }
 
 std::span<const float> ModelRunner::last_row(std::size_t i) const {

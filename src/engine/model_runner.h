@@ -1,4 +1,5 @@
-// A step plan made into a batch, and the batch computed: the engine's side of model/forward.h.
+// A step plan made into a batch, the batch computed, tokens drawn: the engine's side of
+// model/forward.h.
 //
 // Owns the forward pass and the KV arena; block i of the pool is extent i of the arena.
 // Threading: the engine thread.
@@ -11,34 +12,34 @@
 
 #include "base/result.h"
 #include "device/cpu/host_buffer.h"
+#include "engine/sampler.h"
+#include "engine/step_runner.h"
 #include "model/forward.h"
 #include "sched/scheduler.h"
 #include "sched/step_plan.h"
 
 namespace penstock::engine {
 
-class ModelRunner final {
+class ModelRunner final : public StepRunner {
  public:
   // kResourceExhausted when the arena cannot be had, naming its size.
   [[nodiscard]] static Result<std::unique_ptr<ModelRunner>> create(
       std::unique_ptr<model::ForwardPass> forward, std::uint32_t num_blocks,
       std::uint32_t vocab_size);
 
-  // Fills the batch buffers from the plan.
-  void prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler);
-  // Computes what prepare() laid out.
-  void forward();
-  // Until the next forward(): the logits after the last token of the plan's chunk `i`, which
-  // samples, and those after token `j` of a chunk whose tokens all want theirs.
-  [[nodiscard]] std::span<const float> last_row(std::size_t i) const;
-  [[nodiscard]] std::span<const float> token_row(std::size_t i, std::uint32_t j) const;
-  // Bytes of one KV block onto another.
-  void copy_block(const sched::BlockCopy& copy);
-
-  [[nodiscard]] std::uint32_t vocab_size() const noexcept { return vocab_size_; }
-  [[nodiscard]] const model::ForwardPass& pass() const noexcept { return *forward_; }
+  void prepare(const sched::StepPlan& plan, const sched::Scheduler& scheduler) override;
+  void forward() override;
+  [[nodiscard]] Result<SampledToken> sample(std::size_t i, const Draw& draw) override;
+  [[nodiscard]] TokenLogprobs prompt_logprobs(std::size_t i, std::uint32_t j, TokenId next,
+                                              int num_top) override;
+  void copy_block(const sched::BlockCopy& copy) override;
+  [[nodiscard]] std::uint32_t vocab_size() const noexcept override { return vocab_size_; }
 
  private:
+  // Logits after the last token of chunk `i`, and after token `j` of it.
+  [[nodiscard]] std::span<const float> last_row(std::size_t i) const;
+  [[nodiscard]] std::span<const float> token_row(std::size_t i, std::uint32_t j) const;
+
   ModelRunner(std::unique_ptr<model::ForwardPass> forward, device::HostBuffer arena,
               std::uint32_t vocab_size);
 
@@ -54,6 +55,8 @@ class ModelRunner final {
   };
   std::vector<ChunkLogits> chunk_logits_;  // one per chunk
   std::span<const float> logits_;          // [logit_rows, vocab]
+  Sampler sampler_;
+  std::vector<float> row_;  // a row of logits that is being changed
 };
 
 }  // namespace penstock::engine

@@ -136,9 +136,9 @@ TEST(ServeSettings, print_a_file_that_reads_back_equal) {
 TEST(ServeSettings, keep_kv_in_f32_beside_f32_arithmetic) {
   ServeSettings settings;
   settings.compute = "f32";
-  EXPECT_EQ(engine_options(settings).kv_dtype, model::KvDType::kF32);
+  EXPECT_EQ(native_options(settings).kv_dtype, model::KvDType::kF32);
   settings.kv_dtype = "bf16";
-  EXPECT_EQ(engine_options(settings).kv_dtype, model::KvDType::kBF16);
+  EXPECT_EQ(native_options(settings).kv_dtype, model::KvDType::kBF16);
 }
 
 }  // namespace

@@ -80,10 +80,13 @@ EngineHarness::EngineHarness(Options options)
                            .max_prompt_logit_rows = kMaxPromptLogitRows};
   const std::uint32_t vocab_size = options.model.vocab_size;
   if (!options.forward) options.forward = std::make_unique<EchoForward>(std::move(options.model));
-  auto runner = ModelRunner::create(std::move(options.forward), options.num_blocks, vocab_size);
-  CHECK(runner.has_value());
+  if (!options.runner) {
+    auto runner = ModelRunner::create(std::move(options.forward), options.num_blocks, vocab_size);
+    CHECK(runner.has_value());
+    options.runner = std::move(*runner);
+  }
   engine_ = std::make_unique<EngineLoop>(
-      engine_options, std::move(*runner), options.clock != nullptr ? *options.clock : clock_,
+      engine_options, std::move(options.runner), options.clock != nullptr ? *options.clock : clock_,
       ledger_, EngineProbe(), [this](StepReport report) { on_report(std::move(report)); });
   engine_->start();
 }

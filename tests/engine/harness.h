@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/engine_loop.h"
+#include "engine/model_runner.h"
 
 namespace penstock::engine {
 
@@ -83,6 +84,7 @@ class EngineHarness final {
     EchoForward::Options model{};
     std::unique_ptr<model::ForwardPass> forward{};  // instead; with the block and vocabulary sizes
                                                     // of `model`
+    std::unique_ptr<StepRunner> runner{};           // instead of both
   };
   EngineHarness() : EngineHarness(Options{}) {}
   explicit EngineHarness(Options options);
