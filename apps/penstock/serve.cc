@@ -14,6 +14,7 @@
 #include "model/model_files.h"
 #include "net/http_server.h"
 #include "net/io_pool.h"
+#include "penstock/api_keys_file.h"
 #include "penstock/serve_settings.h"
 #include "penstock/signals.h"
 #include "penstock/start_log.h"
@@ -64,6 +65,12 @@ Result<std::optional<std::string>> template_source(const ServeSettings& settings
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
+// Only this machine can reach it.
+bool is_loopback(const std::string& host) {
+  const bool is_ipv4 = host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || host == "::1" || (is_ipv4 && host.starts_with("127."));
+}
+
 // Everything a running server is made of, in order of construction; torn down in reverse.
 class Server final {
  public:
@@ -80,6 +87,7 @@ class Server final {
  private:
   Status load_model();
   Status start_worker();
+  Status read_api_keys();
   Status start_frontend();
   [[nodiscard]] metrics::Scope worker_scope();
   [[nodiscard]] std::optional<frontend::WorkerStall> find_stall() const;
@@ -89,6 +97,7 @@ class Server final {
   SystemClock clock_;
   StartLog start_log_{clock_};
   Ledger ledger_{clock_};
+  frontend::FrontendOptions frontend_options_;
   metrics::Registry metrics_;
   std::vector<std::string> names_;
   std::unique_ptr<model::ModelFiles> files_;
@@ -100,6 +109,8 @@ class Server final {
   std::unique_ptr<engine::StepTrace> trace_;
   std::unique_ptr<worker::Worker> worker_;
   std::unique_ptr<worker::Watchdog> watchdog_;
+  std::unique_ptr<frontend::Access> access_;  // null: no keys
+  ReloadList reloads_;
   std::unique_ptr<net::IoPool> pool_;
   std::unique_ptr<frontend::Frontend> frontend_;
   std::unique_ptr<net::HttpServer> http_;
@@ -109,12 +120,39 @@ Status Server::start() {
   if (!settings_.trace.empty()) {
     ASSIGN_OR_RETURN(trace_, engine::StepTrace::open({.path = settings_.trace}, clock_, ledger_));
   }
+  // What may be wrong in the settings is told before the model is loaded.
+  ASSIGN_OR_RETURN(frontend_options_, frontend_options(settings_));
+  frontend_options_.version = PENSTOCK_VERSION;
+  RETURN_IF_ERROR(read_api_keys());
   RETURN_IF_ERROR(load_model());
   RETURN_IF_ERROR(start_worker());
   RETURN_IF_ERROR(start_frontend());
   for (const StartLog::Phase& phase : start_log_.phases()) {
     worker::record_start_phase(worker_scope(), phase.name, phase.took);
   }
+  return {};
+}
+
+Status Server::read_api_keys() {
+  const std::string& path = settings_.api_keys_file;
+  if (path.empty()) {
+    if (!is_loopback(settings_.http_host)) {
+      log_warning(
+          "--http-host {} can be reached from other machines and anyone there may ask; "
+          "give out keys with --api-keys-file",
+          settings_.http_host);
+    }
+    return {};
+  }
+  ASSIGN_OR_RETURN(frontend::AccessConfig config, read_api_keys_file(path));
+  start_log_.done("keys",
+                  format("{} keys of {} tenants", config.keys.size(), config.tenants.size()));
+  access_ = std::make_unique<frontend::Access>(clock_, std::move(config));
+  reloads_.add("--api-keys-file " + path, [this, &path]() -> Status {
+    ASSIGN_OR_RETURN(frontend::AccessConfig newer, read_api_keys_file(path));
+    access_->replace(std::move(newer));
+    return {};
+  });
   return {};
 }
 
@@ -198,16 +236,18 @@ Status Server::start_frontend() {
       static_cast<std::int64_t>(std::thread::hardware_concurrency()) / 4, 1, 8);
   pool_ = std::make_unique<net::IoPool>(
       static_cast<std::size_t>(settings_.io_threads.value_or(default_io)));
-  frontend::FrontendOptions options = frontend_options(settings_);
-  options.version = PENSTOCK_VERSION;
   std::vector<frontend::ServedModel> models;
   models.push_back(std::move(served));
-  frontend_ = std::make_unique<frontend::Frontend>(
-      std::move(options),
-      frontend::FrontendDeps{
-          .pool = *pool_, .ledger = ledger_, .clock = clock_, .registry = metrics_},
-      std::move(models));
-  ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, http_options(settings_),
+  frontend_ = std::make_unique<frontend::Frontend>(frontend_options_,
+                                                   frontend::FrontendDeps{.pool = *pool_,
+                                                                          .ledger = ledger_,
+                                                                          .clock = clock_,
+                                                                          .registry = metrics_,
+                                                                          .access = access_.get()},
+                                                   std::move(models));
+  net::HttpServerOptions http = http_options(settings_);
+  http.check_headers = frontend_->header_check();
+  ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, std::move(http),
                                                   frontend_->handler(), frontend_->error_body()));
   start_log_.done("listen", format("{}:{}, {:.0f} ms since start", settings_.http_host,
                                    http_->port(), to_ms(start_log_.total())));
@@ -229,7 +269,7 @@ void Server::abandon() {
 
 void Server::run_until_stopped() {
   std::optional<StopSignal> signal;
-  while (!signal) signal = wait_for_stop(seconds(60));
+  while (!signal) signal = wait_for_stop(seconds(60), reloads_);
   shut_down(*signal);
 }
 
@@ -239,7 +279,7 @@ void Server::shut_down(StopSignal signal) {
   log_info("stopping: {} requests in flight", frontend_->num_in_flight());
   frontend_->begin_drain();
   if (signal == StopSignal::kTerminate && settings_.http_grace_secs > 0) {
-    (void)wait_for_stop(seconds(settings_.http_grace_secs));
+    (void)wait_for_stop(seconds(settings_.http_grace_secs), reloads_);
   }
   http_->stop_accepting();
   const bool all_ended = frontend_->drain(milliseconds(settings_.drain_timeout_ms));

@@ -86,6 +86,18 @@ void add_http_settings(Settings& table, ServeSettings& v) {
             "After SIGTERM: how long running requests may go on");
 }
 
+void add_access_settings(Settings& table, ServeSettings& v) {
+  table.section("Access");
+  table.add("api-keys-file", &v.api_keys_file,
+            "TOML file with API keys and tenants, read again on SIGHUP (docs/access.md); without "
+            "it everyone may ask");
+  table.add("cors-origin", &v.cors_origin,
+            "Origin of web pages that may call this server, or *; repeatable (default: none)");
+  table.add("http-path", &v.http_path,
+            "NAME=PATH moves a route, as in chat=/x/chat; repeatable. Names: chat, completions, "
+            "responses, embeddings, models, messages, health, live, ready, metrics");
+}
+
 void add_request_settings(Settings& table, ServeSettings& v) {
   table.section("Requests");
   table.add("max-inflight", &v.max_inflight, SettingRange{1, 1 << 20}, "Requests at once");
@@ -126,6 +138,7 @@ Settings make_serve_settings(ServeSettings& values) {
   add_model_settings(table, values);
   add_engine_settings(table, values);
   add_http_settings(table, values);
+  add_access_settings(table, values);
   add_request_settings(table, values);
   add_operation_settings(table, values);
   return table;
@@ -145,7 +158,7 @@ net::HttpServerOptions http_options(const ServeSettings& v) {
   return options;
 }
 
-frontend::FrontendOptions frontend_options(const ServeSettings& v) {
+Result<frontend::FrontendOptions> frontend_options(const ServeSettings& v) {
   frontend::FrontendOptions options;
   options.default_deadline = milliseconds(v.default_deadline_ms);
   options.max_deadline = milliseconds(v.max_deadline_ms);
@@ -162,6 +175,8 @@ frontend::FrontendOptions frontend_options(const ServeSettings& v) {
   options.use_generation_config = v.generation_config;
   options.http_metrics = v.http_metrics;
   options.metrics_prefix = v.metrics_prefix;
+  ASSIGN_OR_RETURN(options.routes, frontend::RouteTable::moved(v.http_path));
+  ASSIGN_OR_RETURN(options.cors, frontend::Cors::allow(v.cors_origin));
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "frontend/access/access.h"
 #include "frontend/error_response.h"
 #include "frontend/generation.h"
 #include "frontend/routes.h"
@@ -57,6 +58,8 @@ struct Frontend::Impl {
   Impl(FrontendOptions given, FrontendDeps given_deps, std::vector<ServedModel> served)
       : options(std::move(given)),
         deps(given_deps),
+        open_access(deps.clock),
+        access(deps.access == nullptr ? open_access : *deps.access),
         ids(deps.clock),
         models(deps.pool, std::move(served)),
         probe(deps.registry, options.metrics_prefix, cards_of(models)),
@@ -70,11 +73,16 @@ struct Frontend::Impl {
              const RequestContext& context, net::HttpExchange& exchange);
   void generate(openai::Api api, RequestContext context,
                 std::shared_ptr<net::HttpExchange> exchange);
+  // The answer to OPTIONS of a known path; false when it is no such request.
+  bool answer_preflight(const RequestContext& context, net::HttpExchange& exchange) const;
+  std::optional<net::HttpResponse> check_headers(const net::HttpRequest& request);
   ApiStatus admit(const net::HttpRequest& request, openai::Api api, RequestContext& context);
   [[nodiscard]] bool loops_are_alive() const;
 
   const FrontendOptions options;
   const FrontendDeps deps;
+  const Access open_access;  // in force when no other is given
+  const Access& access;
   IdSource ids;
   Models models;
   const Probe probe;
@@ -88,13 +96,21 @@ struct Frontend::Impl {
 void Frontend::Impl::handle(std::shared_ptr<net::HttpExchange> exchange) {
   const net::HttpRequest& request = exchange->request();
   RequestContext context = make_context(request, ids.make_request_id(), options);
-  const auto found = find_route(request.method, request.path);
+  if (answer_preflight(context, *exchange)) return;
+  const auto found = options.routes.find(request.method, request.path);
   if (const auto* wrong = std::get_if<RouteError>(&found)) {
     net::HttpResponse response = error_response(wrong->error, options, context.headers());
     if (!wrong->allow.empty()) response.headers.push_back({"allow", std::string(wrong->allow)});
     return exchange->respond(std::move(response));
   }
   const RouteMatch match = std::get<RouteMatch>(found);
+  if (needs_key(match.route)) {
+    auto caller = access.identify(request);
+    if (!caller) {
+      return exchange->respond(error_response(caller.error(), options, context.headers()));
+    }
+    context.caller = std::move(*caller);
+  }
   if (match.route == Route::kChat) {
     generate(openai::Api::kChat, std::move(context), std::move(exchange));
   } else if (match.route == Route::kCompletions) {
@@ -102,6 +118,33 @@ void Frontend::Impl::handle(std::shared_ptr<net::HttpExchange> exchange) {
   } else {
     serve(match.route, match.rest, request, context, *exchange);
   }
+}
+
+bool Frontend::Impl::answer_preflight(const RequestContext& context,
+                                      net::HttpExchange& exchange) const {
+  const net::HttpRequest& request = exchange.request();
+  if (!options.cors.is_on() || request.method != "OPTIONS") return false;
+  const std::string_view allow = options.routes.allowed_methods(request.path);
+  if (allow.empty()) return false;
+  exchange.respond(options.cors.preflight(request, allow, context.headers()));
+  return true;
+}
+
+// The key alone: everything else is said when the request is complete.
+std::optional<net::HttpResponse> Frontend::Impl::check_headers(const net::HttpRequest& request) {
+  const auto found = options.routes.find(request.method, request.path);
+  const auto* match = std::get_if<RouteMatch>(&found);
+  if (match == nullptr || !needs_key(match->route)) return std::nullopt;
+  const auto caller = access.identify(request);
+  if (caller) return std::nullopt;
+  if (match->route == Route::kChat || match->route == Route::kCompletions) {
+    const bool is_chat = match->route == Route::kChat;
+    probe.request_failed(probe.meters(""),
+                         {.api = is_chat ? openai::Api::kChat : openai::Api::kCompletions},
+                         caller.error().code);
+  }
+  const RequestContext context = make_context(request, ids.make_request_id(), options);
+  return error_response(caller.error(), options, context.headers());
 }
 
 // What needs no body: the cheap refusals come before anything is parsed.
@@ -114,11 +157,20 @@ ApiStatus Frontend::Impl::admit(const net::HttpRequest& request, openai::Api api
   RETURN_IF_API_ERROR(
       read_headers(request, options, {deps.clock.now(), deps.clock.unix_us()}, context));
   RETURN_IF_API_ERROR(check_media(request));
-  if (in_flight.try_enter()) return {};
-  probe.request_rejected(probe.meters(""), {.api = api}, "max_inflight");
-  return make_api_error(ApiErrorCode::kOverloaded, "max_inflight",
-                        "{} requests are in flight, the most this server takes; try again later",
-                        options.max_inflight);
+  if (!in_flight.try_enter()) {
+    probe.request_rejected(probe.meters(""), {.api = api}, "max_inflight");
+    return make_api_error(ApiErrorCode::kOverloaded, "max_inflight",
+                          "{} requests are in flight, the most this server takes; try again later",
+                          options.max_inflight);
+  }
+  auto admission = Admission::begin(*context.caller.tenant, deps.clock);
+  if (!admission) {
+    in_flight.leave();
+    probe.request_rejected(probe.meters(""), {.api = api}, *admission.error().param);
+    return std::unexpected(std::move(admission).error());
+  }
+  context.admission = std::move(*admission);
+  return {};
 }
 
 void Frontend::Impl::generate(openai::Api api, RequestContext context,
@@ -147,9 +199,9 @@ void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRe
   };
   switch (route) {
     case Route::kModels:
-      return respond(200, models_body(models));
+      return respond(200, models_body(models, *context.caller.tenant));
     case Route::kModel: {
-      auto body = model_body(models, rest);
+      auto body = model_body(models, *context.caller.tenant, rest);
       if (body) return respond(200, std::move(*body));
       return exchange.respond(error_response(body.error(), options, std::move(headers)));
     }
@@ -199,14 +251,22 @@ net::HttpHandler Frontend::handler() {
   };
 }
 
+net::HttpHeaderCheck Frontend::header_check() {
+  return [impl = impl_.get()](const net::HttpRequest& request) {
+    return impl->check_headers(request);
+  };
+}
+
 net::HttpErrorBody Frontend::error_body() {
   return [impl = impl_.get()](int status, std::string_view message) {
     ApiError error;
     error.code = openai::code_of_status(status);
     error.message = std::string(message);
     const std::string id = impl->ids.make_request_id();
-    net::HttpResponse response =
-        error_response(error, impl->options, {{"x-request-id", id}, {"x-penstock-request-id", id}});
+    net::HttpHeaders headers = impl->options.cors.headers_of_any();
+    headers.push_back({"x-request-id", id});
+    headers.push_back({"x-penstock-request-id", id});
+    net::HttpResponse response = error_response(error, impl->options, std::move(headers));
     response.status = status;
     return response;
   };

@@ -72,6 +72,10 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   void arm_timer();
   [[nodiscard]] bool keeps_alive() const noexcept;
 
+  // What the tenant has a say in, once the prompt is known (generation_tenant.cc).
+  [[nodiscard]] openai::ApiStatus check_tenant();
+  void settle(const openai::ApiError* error);
+
   void make_choices();
   void submit();
 
@@ -82,8 +86,8 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   void finish_choice(const rpc::Output& output);
   void end_choice(std::uint32_t index, openai::ChoiceEnd end);
   void complete();
-  // The client's view is over; what runs is cancelled.
-  void end_answer();
+  // The client's view is over; what runs is cancelled. `error`: why, null for a good end.
+  void end_answer(const openai::ApiError* error);
   void release_if_done();
 
   void cancel(std::uint32_t prompt_index, std::optional<std::uint32_t> sequence,

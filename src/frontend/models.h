@@ -4,6 +4,7 @@
 // thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ struct ServedModel {
   std::unique_ptr<rpc::FrontendEnd> worker;
   // Of a worker in this process, from any thread; none for others.
   std::function<std::optional<WorkerStall>()> stall{};
+  std::uint64_t worker_id = 1;
 };
 
 struct Model {
@@ -45,6 +47,7 @@ struct Model {
   const std::shared_ptr<const chat_template::ChatTemplate> chat_template;
   const std::string fingerprint;                                 // system_fingerprint
   const std::function<std::optional<WorkerStall>()> find_stall;  // may be empty
+  const std::uint64_t worker_id;
   WorkerStream stream;
 
   [[nodiscard]] std::optional<WorkerStall> stall() const;

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/clock.h"
+#include "frontend/access/cors.h"
+#include "frontend/routes.h"
 #include "openai/field_table.h"
 
 namespace penstock::frontend {
@@ -25,6 +27,8 @@ struct FrontendOptions {
   bool http_metrics = true;           // /metrics on this port
   std::string metrics_prefix = "penstock_frontend";
   std::string version = "0";  // shown by /health
+  RouteTable routes{};
+  Cors cors{};
 };
 
 }  // namespace penstock::frontend

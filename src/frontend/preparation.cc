@@ -81,35 +81,38 @@ Preparer::Preparer(const Models& models, const FrontendOptions& options, const C
       chat_table_(openai::FieldTable::chat({.max_n = options.max_n})),
       completions_table_(openai::FieldTable::completions({.max_n = options.max_n})) {}
 
-ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body) const {
+ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body,
+                                      const Tenant& tenant) const {
   const MonotonicTime begin = clock_.now();
   auto json = text::parse_json(body, {.max_depth = kMaxJsonDepth});
   if (!json) {
     return make_api_error(ApiErrorCode::kInvalidJson, "", "{}", json.error().message());
   }
   const Duration parse = clock_.now() - begin;
-  auto prepared = api == openai::Api::kChat ? prepare_chat(*json) : prepare_completions(*json);
+  auto prepared =
+      api == openai::Api::kChat ? prepare_chat(*json, tenant) : prepare_completions(*json, tenant);
   if (!prepared) return prepared;
   prepared->times.parse += parse;
   RETURN_IF_API_ERROR(finish(*prepared));
   return prepared;
 }
 
-ApiResult<Model*> Preparer::find_model(const std::string& name) const {
-  if (Model* model = models_.find(name)) return model;
+ApiResult<Model*> Preparer::find_model(const std::string& name, const Tenant& tenant) const {
+  Model* const model = models_.find(name);
+  if (model != nullptr && tenant.may_use(model->card)) return model;
   return make_api_error(ApiErrorCode::kModelNotFound, "model",
                         "the model '{}' does not exist here; GET /v1/models lists those that do",
                         openai::clipped(name));
 }
 
-ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
+ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body, const Tenant& tenant) const {
   const MonotonicTime begin = clock_.now();
   ASSIGN_OR_RETURN_API(openai::ChatRequest request,
                        openai::parse_chat_request(body, chat_table_, options_.unknown_fields));
   Prepared prepared;
   prepared.api = openai::Api::kChat;
   prepared.request = std::move(request.shared);
-  ASSIGN_OR_RETURN_API(prepared.model, find_model(prepared.request.model));
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(prepared.request.model, tenant));
   const Model& model = *prepared.model;
   const bool needs_template = !request.token_data && !request.use_raw_prompt;
   if (!model.card.serves_chat || (needs_template && model.chat_template == nullptr)) {
@@ -136,14 +139,15 @@ ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
   return prepared;
 }
 
-ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body) const {
+ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body,
+                                                  const Tenant& tenant) const {
   const MonotonicTime begin = clock_.now();
   ASSIGN_OR_RETURN_API(
       openai::CompletionRequest request,
       openai::parse_completion_request(body, completions_table_, options_.unknown_fields));
   Prepared prepared;
   prepared.api = openai::Api::kCompletions;
-  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model));
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model, tenant));
   if (!prepared.model->card.serves_completions) {
     return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
                           "the model '{}' does not serve completions; use /v1/chat/completions",

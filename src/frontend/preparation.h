@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "frontend/access/tenant.h"
 #include "frontend/ids.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
@@ -48,14 +49,19 @@ class Preparer final {
   // All outlive the preparer.
   Preparer(const Models& models, const FrontendOptions& options, const Clock& clock, IdSource& ids);
 
-  [[nodiscard]] openai::ApiResult<Prepared> prepare(openai::Api api, std::string_view body) const;
+  // For `tenant`, models it may not use do not exist.
+  [[nodiscard]] openai::ApiResult<Prepared> prepare(openai::Api api, std::string_view body,
+                                                    const Tenant& tenant) const;
 
  private:
-  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(const text::Json& body) const;
-  [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body) const;
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(const text::Json& body,
+                                                         const Tenant& tenant) const;
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body,
+                                                                const Tenant& tenant) const;
   // What both APIs check against the model, and the sampling with the card's defaults.
   [[nodiscard]] openai::ApiStatus finish(Prepared& prepared) const;
-  [[nodiscard]] openai::ApiResult<Model*> find_model(const std::string& name) const;
+  [[nodiscard]] openai::ApiResult<Model*> find_model(const std::string& name,
+                                                     const Tenant& tenant) const;
 
   const Models& models_;
   const FrontendOptions& options_;

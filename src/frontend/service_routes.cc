@@ -41,10 +41,10 @@ std::string percent_decoded(std::string_view text) {
 
 }  // namespace
 
-std::string models_body(const Models& models) {
+std::string models_body(const Models& models, const Tenant& tenant) {
   std::string out = R"({"object":"list","data":[)";
   for (bool first = true; const auto& model : models.all()) {
-    if (!model->is_ready()) continue;
+    if (!model->is_ready() || !tenant.may_use(model->card)) continue;
     if (!first) out += ',';
     first = false;
     append_model(out, model->card);
@@ -52,9 +52,10 @@ std::string models_body(const Models& models) {
   return out + "]}";
 }
 
-openai::ApiResult<std::string> model_body(const Models& models, std::string_view id) {
+openai::ApiResult<std::string> model_body(const Models& models, const Tenant& tenant,
+                                          std::string_view id) {
   const Model* model = models.find(id);
-  if (model == nullptr || !model->is_ready()) {
+  if (model == nullptr || !tenant.may_use(model->card) || !model->is_ready()) {
     return openai::make_api_error(openai::ApiErrorCode::kModelNotFound, "model",
                                   "the model '{}' does not exist here; GET /v1/models lists those "
                                   "that do",

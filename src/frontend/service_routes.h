@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "frontend/access/tenant.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
 #include "net/http_server.h"
@@ -12,9 +13,11 @@
 
 namespace penstock::frontend {
 
-[[nodiscard]] std::string models_body(const Models& models);
+// What `tenant` may use; anything else is as if it were not there.
+[[nodiscard]] std::string models_body(const Models& models, const Tenant& tenant);
 // kModelNotFound for an id that is not served.
-[[nodiscard]] openai::ApiResult<std::string> model_body(const Models& models, std::string_view id);
+[[nodiscard]] openai::ApiResult<std::string> model_body(const Models& models, const Tenant& tenant,
+                                                        std::string_view id);
 
 // `model`: one id, or empty for "any".
 [[nodiscard]] bool is_ready(const Models& models, bool is_draining, std::string_view model);

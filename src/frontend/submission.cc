@@ -61,9 +61,12 @@ rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
   submit.remaining_us = to_us(context.deadline - now);
   submit.age_us =
       static_cast<std::uint64_t>(std::max<std::int64_t>(to_us(now - context.received_at), 0));
-  submit.strict_priority = context.strict_priority;
-  submit.priority = context.priority;
-  submit.salt = request.cache_salt;
+  const Tenant& tenant = *context.caller.tenant;
+  submit.tenant = tenant.policy().name;
+  submit.weight = static_cast<float>(tenant.policy().weight);
+  submit.strict_priority = std::min(context.strict_priority, tenant.policy().max_strict_priority);
+  submit.priority = std::min(context.priority, tenant.policy().max_priority);
+  submit.salt = tenant.salt(request.cache_salt);
   return submit;
 }
 

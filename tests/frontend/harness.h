@@ -21,16 +21,20 @@ class Harness {
  public:
   using FindStall = std::function<std::optional<WorkerStall>()>;
 
+  // `keys`: what every request then needs a key of.
   explicit Harness(FakeWorker::Scripter scripter, FrontendOptions options = {},
-                   FindStall find_stall = {})
+                   FindStall find_stall = {}, std::optional<AccessConfig> keys = {})
       : pool_(2) {
+    if (keys) access_.emplace(clock_, std::move(*keys));
     rpc::ChannelPair channel = rpc::make_in_process_channel();
     worker_ = std::make_unique<FakeWorker>(std::move(channel.worker), std::move(scripter));
     std::vector<ServedModel> models;
     models.push_back({make_card(), make_byte_tokenizer(), make_chat_template(),
                       std::move(channel.frontend), std::move(find_stall)});
     frontend_ = std::make_unique<Frontend>(
-        std::move(options), FrontendDeps{pool_, ledger_, clock_, registry_}, std::move(models));
+        std::move(options),
+        FrontendDeps{pool_, ledger_, clock_, registry_, access_ ? &*access_ : nullptr},
+        std::move(models));
   }
   ~Harness() {
     frontend_->drain(std::chrono::milliseconds(0));
@@ -80,12 +84,14 @@ class Harness {
 
   FakeWorker& worker() { return *worker_; }
   Frontend& frontend() { return *frontend_; }
+  Access& access() { return *access_; }
   Ledger& ledger() { return ledger_; }
   ManualClock& clock() { return clock_; }
   metrics::Registry& registry() { return registry_; }
 
  private:
   ManualClock clock_;
+  std::optional<Access> access_;
   Ledger ledger_{clock_};
   metrics::Registry registry_;
   net::IoPool pool_;

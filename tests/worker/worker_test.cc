@@ -52,6 +52,7 @@ class Frontend final {
   std::map<std::string, std::vector<rpc::TokenId>> tokens;
   std::map<std::string, rpc::Finish> finishes;
   std::vector<std::uint64_t> pongs;
+  std::map<std::string, std::uint32_t> cached_tokens;
   bool goes_away = false;
   rpc::Load last_load;
 
@@ -63,6 +64,7 @@ class Frontend final {
       for (rpc::Output& output : step->outputs) {
         auto& seen = tokens[output.key.request_id];
         seen.insert(seen.end(), output.token_ids.begin(), output.token_ids.end());
+        cached_tokens[output.key.request_id] += output.cached_tokens;
         if (output.finish.kind != rpc::FinishKind::kNone) {
           finishes[output.key.request_id] = std::move(output.finish);
         }
@@ -140,6 +142,28 @@ class WorkerTest : public ::testing::Test {
 
 TEST_F(WorkerTest, answers_a_canary) {
   EXPECT_TRUE(worker_->run_canary(kPatience));
+}
+
+TEST_F(WorkerTest, a_prompt_is_a_hit_only_under_the_same_salt) {
+  const auto frontend = connect();
+  std::uint32_t num = 0;
+  const auto cached_with = [&](std::string salt) {
+    const std::string id = "r" + std::to_string(num++);
+    rpc::Submit submit = make_submit(id, 1);
+    submit.token_ids = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    submit.salt = std::move(salt);
+    frontend->submit(std::move(submit));
+    (void)frontend->wait_for_finish(id);
+    return frontend->cached_tokens[id];
+  };
+  EXPECT_EQ(cached_with("a"), 0U);
+  EXPECT_EQ(cached_with("a"), 8U);
+  EXPECT_EQ(cached_with("b"), 0U);
+  EXPECT_EQ(cached_with(""), 0U);
+  EXPECT_EQ(cached_with("a\x1F"
+                        "b"),
+            0U);
+  EXPECT_EQ(cached_with("b"), 8U);
 }
 
 TEST_F(WorkerTest, gives_each_frontend_its_own_outputs) {
