@@ -9,6 +9,7 @@
 #include "frontend/generation.h"
 #include "frontend/routes.h"
 #include "frontend/service_routes.h"
+#include "frontend/submission.h"
 
 namespace penstock::frontend {
 namespace {
@@ -18,7 +19,6 @@ using openai::ApiErrorCode;
 using openai::ApiStatus;
 using openai::make_api_error;
 
-constexpr Duration kMaxLoopSilence = std::chrono::seconds(5);
 constexpr Duration kTimeToFail = std::chrono::seconds(2);
 
 std::vector<const discovery::ModelCard*> cards_of(const Models& models) {
@@ -52,6 +52,17 @@ ApiStatus check_media(const net::HttpRequest& request) {
   return {};
 }
 
+RequestRecord refusal_record(const ApiError& error, openai::Api api, const RequestContext& context,
+                             const Clock& clock) {
+  RequestRecord record = begin_record(context, clock);
+  record.endpoint = endpoint_label(api);
+  record.phase = "admit";
+  record.error = openai::row_of(error.code).name;
+  record.message = error.message;
+  record.total = clock.now() - context.received_at;
+  return record;
+}
+
 }  // namespace
 
 struct Frontend::Impl {
@@ -66,7 +77,9 @@ struct Frontend::Impl {
         preparer(models, options, deps.clock, ids),
         in_flight(deps.pool, options.max_inflight),
         tokenizers(options.tokenizer_threads, options.tokenize_queue),
-        services{options, deps.clock, deps.ledger, probe, preparer, tokenizers, in_flight} {}
+        explain(options.explain_records),
+        services{options,  deps.clock, deps.ledger, probe,
+                 preparer, tokenizers, in_flight,   explain} {}
 
   void handle(std::shared_ptr<net::HttpExchange> exchange);
   void serve(Route route, std::string_view rest, const net::HttpRequest& request,
@@ -77,7 +90,7 @@ struct Frontend::Impl {
   bool answer_preflight(const RequestContext& context, net::HttpExchange& exchange) const;
   std::optional<net::HttpResponse> check_headers(const net::HttpRequest& request);
   ApiStatus admit(const net::HttpRequest& request, openai::Api api, RequestContext& context);
-  [[nodiscard]] bool loops_are_alive() const;
+  [[nodiscard]] ServiceView service_view() const;
 
   const FrontendOptions options;
   const FrontendDeps deps;
@@ -89,6 +102,7 @@ struct Frontend::Impl {
   const Preparer preparer;
   InFlight in_flight;
   TokenizerPool tokenizers;
+  ExplainStore explain;
   const Services services;
   std::atomic<bool> is_draining{false};
 };
@@ -177,62 +191,47 @@ void Frontend::Impl::generate(openai::Api api, RequestContext context,
                               std::shared_ptr<net::HttpExchange> exchange) {
   if (const ApiStatus admitted = admit(exchange->request(), api, context); !admitted) {
     probe.request_failed(probe.meters(""), {.api = api}, admitted.error().code);
+    explain.add(refusal_record(admitted.error(), api, context, deps.clock));
     return exchange->respond(error_response(admitted.error(), options, context.headers()));
   }
   std::make_shared<Generation>(services, std::move(exchange), std::move(context), api)->start();
 }
 
-bool Frontend::Impl::loops_are_alive() const {
-  const MonotonicTime now = SystemClock().now();  // the pool's clock
-  for (std::size_t loop = 0; loop < deps.pool.num_loops(); ++loop) {
-    if (now - deps.pool.last_tick(loop) > kMaxLoopSilence) return false;
-  }
-  return true;
+ServiceView Frontend::Impl::service_view() const {
+  return {.models = models,
+          .pool = deps.pool,
+          .probe = probe,
+          .registry = deps.registry,
+          .version = options.version,
+          .is_draining = is_draining.load(std::memory_order_acquire)};
 }
 
 void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRequest& request,
                            const RequestContext& context, net::HttpExchange& exchange) {
-  const bool draining = is_draining.load(std::memory_order_acquire);
   net::HttpHeaders headers = context.headers();
-  const auto respond = [&](int status, std::string body) {
-    exchange.respond(json_response(status, std::move(body), std::move(headers)));
-  };
   switch (route) {
     case Route::kModels:
-      return respond(200, models_body(models, *context.caller.tenant));
+      return exchange.respond(
+          json_response(200, models_body(models, *context.caller.tenant), std::move(headers)));
     case Route::kModel: {
       auto body = model_body(models, *context.caller.tenant, rest);
-      if (body) return respond(200, std::move(*body));
-      return exchange.respond(error_response(body.error(), options, std::move(headers)));
+      return exchange.respond(body ? json_response(200, std::move(*body), std::move(headers))
+                                   : error_response(body.error(), options, std::move(headers)));
     }
-    case Route::kLive: {
-      if (!loops_are_alive()) return respond(503, R"({"status":"stalled","phase":"io"})");
-      std::string stalled = stalled_body(models);
-      return stalled.empty() ? respond(200, R"({"status":"live"})")
-                             : respond(503, std::move(stalled));
-    }
-    case Route::kReady:
-      return frontend::is_ready(models, draining, query_value(request.query, "model"))
-                 ? respond(200, R"({"status":"ready"})")
-                 : respond(503, R"({"status":"not ready"})");
-    case Route::kHealth:
-      return respond(frontend::is_ready(models, draining, "") ? 200 : 503,
-                     health_body(models, draining, options.version));
-    case Route::kMetrics: {
+    case Route::kMetrics:
       if (!options.http_metrics) {
-        return exchange.respond(error_response(
-            make_api_error(ApiErrorCode::kUnknownUrl, "", "/metrics is switched off here").error(),
-            options, std::move(headers)));
+        return exchange.respond(
+            error_response(make_api_error(ApiErrorCode::kUnknownUrl, "",
+                                          "metrics are not on this port; ask the admin port")
+                               .error(),
+                           options, std::move(headers)));
       }
-      for (const auto& model : models.all()) {
-        probe.meters(model->card.name).ready.set(model->is_ready() ? 1 : 0);
-      }
-      net::HttpResponse response;
-      response.headers = std::move(headers);
-      response.headers.push_back({"content-type", std::string(metrics::kTextContentType)});
-      response.body = deps.registry.text();
-      return exchange.respond(std::move(response));
-    }
+      [[fallthrough]];
+    case Route::kLive:
+    case Route::kReady:
+    case Route::kHealth:
+      return exchange.respond(
+          service_response(route, service_view(), request.query, std::move(headers)));
     case Route::kChat:
     case Route::kCompletions:
       break;
@@ -270,6 +269,17 @@ net::HttpErrorBody Frontend::error_body() {
     response.status = status;
     return response;
   };
+}
+
+AdminView Frontend::admin_view() {
+  return {.options = impl_->options,
+          .clock = impl_->deps.clock,
+          .ledger = impl_->deps.ledger,
+          .service = [impl = impl_.get()] { return impl->service_view(); },
+          .models = impl_->models,
+          .access = impl_->access,
+          .explain = impl_->explain,
+          .ids = impl_->ids};
 }
 
 bool Frontend::is_ready() const {

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "frontend/access/access.h"
+#include "frontend/admin/admin.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
 #include "metrics/registry.h"
@@ -46,6 +47,8 @@ class Frontend final {
   // Refuses a request without a good key before its body is read.
   [[nodiscard]] net::HttpHeaderCheck header_check();
   [[nodiscard]] net::HttpErrorBody error_body();
+  // What an Admin shows and does; this frontend outlives it.
+  [[nodiscard]] AdminView admin_view();
 
   [[nodiscard]] bool is_ready() const;
   [[nodiscard]] std::size_t num_in_flight() const;

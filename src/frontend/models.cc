@@ -13,6 +13,7 @@ Model::Model(net::IoPool& pool, ServedModel served)
       fingerprint(openai::system_fingerprint(card.digests.model)),
       find_stall(std::move(served.stall)),
       worker_id(served.worker_id),
+      control(std::move(served.control)),
       stream(pool, std::move(served.worker)) {}
 
 std::optional<WorkerStall> Model::stall() const {

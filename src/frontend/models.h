@@ -28,6 +28,12 @@ struct WorkerStall {
   Duration age{};     // since its last sign of progress
 };
 
+// What an operator may tell a worker in this process, from any thread; none for others.
+struct WorkerControl {
+  std::function<void()> drain{};  // takes no new requests; what runs goes on
+  std::function<void()> resume{};
+};
+
 // What `apps/` hands over for each model.
 struct ServedModel {
   discovery::ModelCard card;
@@ -37,6 +43,7 @@ struct ServedModel {
   // Of a worker in this process, from any thread; none for others.
   std::function<std::optional<WorkerStall>()> stall{};
   std::uint64_t worker_id = 1;
+  WorkerControl control{};
 };
 
 struct Model {
@@ -48,6 +55,7 @@ struct Model {
   const std::string fingerprint;                                 // system_fingerprint
   const std::function<std::optional<WorkerStall>()> find_stall;  // may be empty
   const std::uint64_t worker_id;
+  const WorkerControl control;
   WorkerStream stream;
 
   [[nodiscard]] std::optional<WorkerStall> stall() const;

@@ -1,5 +1,5 @@
-// The routes that answer at once: models, health, metrics. Threading: pure functions of their
-// arguments.
+// The routes that answer at once: models, health, metrics. Threading: functions of their arguments,
+// which any thread may read.
 #pragma once
 
 #include <string>
@@ -8,10 +8,27 @@
 #include "frontend/access/tenant.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
+#include "frontend/probe.h"
+#include "frontend/routes.h"
+#include "metrics/registry.h"
 #include "net/http_server.h"
+#include "net/io_pool.h"
 #include "openai/errors.h"
 
 namespace penstock::frontend {
+
+// What the answers are made of.
+struct ServiceView {
+  const Models& models;
+  const net::IoPool& pool;
+  const Probe& probe;
+  const metrics::Registry& registry;
+  std::string_view version;
+  bool is_draining = false;
+};
+// Of kLive, kReady, kHealth and kMetrics, on either port.
+[[nodiscard]] net::HttpResponse service_response(Route route, const ServiceView& view,
+                                                 std::string_view query, net::HttpHeaders headers);
 
 // What `tenant` may use; anything else is as if it were not there.
 [[nodiscard]] std::string models_body(const Models& models, const Tenant& tenant);

@@ -28,6 +28,18 @@ std::vector<std::pair<std::string, std::string>> make_annotations(const Prepared
   return annotations;
 }
 
+struct GrantedPriority {
+  std::int32_t priority = 0;
+  std::uint32_t strict = 0;
+};
+
+// Wishes above what the tenant may have are lowered to it.
+GrantedPriority granted_priority(const RequestContext& context) {
+  const TenantPolicy& policy = context.caller.tenant->policy();
+  return {std::min(context.priority, policy.max_priority),
+          std::min(context.strict_priority, policy.max_strict_priority)};
+}
+
 }  // namespace
 
 rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
@@ -64,10 +76,26 @@ rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
   const Tenant& tenant = *context.caller.tenant;
   submit.tenant = tenant.policy().name;
   submit.weight = static_cast<float>(tenant.policy().weight);
-  submit.strict_priority = std::min(context.strict_priority, tenant.policy().max_strict_priority);
-  submit.priority = std::min(context.priority, tenant.policy().max_priority);
+  const GrantedPriority granted = granted_priority(context);
+  submit.strict_priority = granted.strict;
+  submit.priority = granted.priority;
   submit.salt = tenant.salt(request.cache_salt);
   return submit;
+}
+
+RequestRecord begin_record(const RequestContext& context, const Clock& clock) {
+  RequestRecord record;
+  record.request_id = context.request_id;
+  record.correlation_id = context.correlation_id;
+  record.received_unix_us = clock.unix_us() - to_us(clock.now() - context.received_at);
+  record.tenant = context.caller.tenant->policy().name;
+  record.key_id = context.caller.key_id();
+  const GrantedPriority granted = granted_priority(context);
+  record.priority_asked = context.priority;
+  record.priority = granted.priority;
+  record.strict_priority_asked = context.strict_priority;
+  record.strict_priority = granted.strict;
+  return record;
 }
 
 AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
