@@ -6,8 +6,10 @@
 #include <iterator>
 #include <thread>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "chat_template/chat_template.h"
+#include "frontend/admin/admin.h"
 #include "frontend/frontend.h"
 #include "metrics/registry.h"
 #include "model/chat_template_source.h"
@@ -35,6 +37,7 @@ constexpr int kExitDone = 0;
 constexpr int kExitFlags = 2;
 constexpr int kExitStartFailed = 4;
 constexpr Duration kCloseTimeout = seconds(5);
+constexpr std::uint64_t kWorkerId = 1;
 
 constexpr const char* kNoModel =
     "penstock serve: --model is missing. It takes a .gguf file or a folder with config.json, "
@@ -74,26 +77,33 @@ bool is_loopback(const std::string& host) {
 // Everything a running server is made of, in order of construction; torn down in reverse.
 class Server final {
  public:
-  explicit Server(const ServeSettings& settings) : settings_(settings) {}
+  // `config`: what /config shows.
+  Server(const ServeSettings& settings, std::string config)
+      : settings_(settings), config_(std::move(config)) {}
 
   Status start();
   void run_until_stopped();
   // After a start that failed half-way: stops what runs already. Once, instead of running.
   void abandon();
   [[nodiscard]] std::string ready_line() const {
-    return format("penstock ready http={}:{} admin=off", settings_.http_host, http_->port());
+    const std::string admin =
+        admin_http_ ? format("{}:{}", settings_.admin_host, admin_http_->port()) : "off";
+    return format("penstock ready http={}:{} admin={}", settings_.http_host, http_->port(), admin);
   }
 
  private:
   Status load_model();
   Status start_worker();
   Status read_api_keys();
+  Status read_admin_token();
   Status start_frontend();
+  Status start_admin();
   [[nodiscard]] metrics::Scope worker_scope();
   [[nodiscard]] std::optional<frontend::WorkerStall> find_stall() const;
   void shut_down(StopSignal signal);
 
   const ServeSettings& settings_;
+  const std::string config_;
   SystemClock clock_;
   StartLog start_log_{clock_};
   Ledger ledger_{clock_};
@@ -114,6 +124,9 @@ class Server final {
   std::unique_ptr<net::IoPool> pool_;
   std::unique_ptr<frontend::Frontend> frontend_;
   std::unique_ptr<net::HttpServer> http_;
+  std::optional<Sha256Digest> admin_token_;
+  std::unique_ptr<frontend::Admin> admin_;
+  std::unique_ptr<net::HttpServer> admin_http_;  // null: off
 };
 
 Status Server::start() {
@@ -124,9 +137,11 @@ Status Server::start() {
   ASSIGN_OR_RETURN(frontend_options_, frontend_options(settings_));
   frontend_options_.version = PENSTOCK_VERSION;
   RETURN_IF_ERROR(read_api_keys());
+  RETURN_IF_ERROR(read_admin_token());
   RETURN_IF_ERROR(load_model());
   RETURN_IF_ERROR(start_worker());
   RETURN_IF_ERROR(start_frontend());
+  RETURN_IF_ERROR(start_admin());
   for (const StartLog::Phase& phase : start_log_.phases()) {
     worker::record_start_phase(worker_scope(), phase.name, phase.took);
   }
@@ -195,7 +210,7 @@ Status Server::start_worker() {
                          facts.context_length));
   const worker::WorkerProbe probe(worker_scope());
   worker_ = std::make_unique<worker::Worker>(
-      worker::WorkerOptions{.worker_id = 1, .model_names = names_}, clock_,
+      worker::WorkerOptions{.worker_id = kWorkerId, .model_names = names_}, clock_,
       [&](engine::StepSink sink) {
         return engine_->make_loop({.clock = clock_,
                                    .ledger = ledger_,
@@ -230,6 +245,9 @@ Status Server::start_frontend() {
   served.chat_template = chat_template_;
   served.worker = std::move(channel.frontend);
   served.stall = [this] { return find_stall(); };
+  served.worker_id = kWorkerId;
+  served.control = {.drain = [this] { worker_->begin_drain(Duration::zero()); },
+                    .resume = [this] { worker_->resume(); }};
   start_log_.done("card", served.card.digests.model);
 
   const std::int64_t default_io = std::clamp<std::int64_t>(
@@ -254,6 +272,45 @@ Status Server::start_frontend() {
   return {};
 }
 
+Status Server::read_admin_token() {
+  const std::string& path = settings_.admin_token_file;
+  if (settings_.admin_port < 0) return {};
+  if (path.empty()) {
+    if (is_loopback(settings_.admin_host)) return {};
+    return make_error(ErrorCode::kInvalid,
+                      "--admin-host {} can be reached from other machines: set --admin-token-file, "
+                      "or leave the admin port on 127.0.0.1 or off (--admin-port -1)",
+                      settings_.admin_host);
+  }
+  std::ifstream file(path);
+  std::string token;
+  if (!std::getline(file, token) || token.empty()) {
+    return make_error(ErrorCode::kNotFound,
+                      "--admin-token-file {}: its first line must be the token; make one with "
+                      "`openssl rand -hex 32`",
+                      path);
+  }
+  admin_token_ = sha256(token);
+  return {};
+}
+
+Status Server::start_admin() {
+  if (settings_.admin_port < 0) return {};
+  admin_ = std::make_unique<frontend::Admin>(
+      frontend::AdminOptions{.token = admin_token_, .config = config_}, frontend_->admin_view());
+  net::HttpServerOptions http = admin_http_options(settings_);
+  http.check_headers = admin_->header_check();
+  auto listening = net::HttpServer::listen(*pool_, ledger_, std::move(http), admin_->handler(),
+                                           admin_->error_body());
+  if (!listening) {
+    return std::unexpected(std::move(listening).error().with_context(
+        "the admin port (--admin-port: 0 picks a free one, -1 switches it off)"));
+  }
+  admin_http_ = std::move(*listening);
+  start_log_.done("admin", format("{}:{}", settings_.admin_host, admin_http_->port()));
+  return {};
+}
+
 std::optional<frontend::WorkerStall> Server::find_stall() const {
   const auto stall = watchdog_->stall();
   if (!stall) return std::nullopt;
@@ -263,6 +320,7 @@ std::optional<frontend::WorkerStall> Server::find_stall() const {
 
 void Server::abandon() {
   if (worker_) worker_->stop();
+  admin_http_.reset();
   http_.reset();
   if (pool_) pool_->stop(kCloseTimeout);
 }
@@ -286,8 +344,11 @@ void Server::shut_down(StopSignal signal) {
   if (!all_ended) log_warning("requests were cut after {} ms", settings_.drain_timeout_ms);
   (void)worker_->drain(kCloseTimeout);
   http_->close_all(kCloseTimeout);
+  if (admin_http_) admin_http_->close_all(kCloseTimeout);
   worker_->stop();
   pool_->stop(kCloseTimeout);
+  admin_http_.reset();
+  admin_.reset();
   http_.reset();
   frontend_.reset();
   watchdog_.reset();
@@ -326,7 +387,7 @@ int serve(const std::vector<std::string>& arguments) {
   const auto line_format = parse_log_format(settings.log_format);
   if (level && line_format) configure_log(*level, *line_format);
 
-  Server server(settings);
+  Server server(settings, table.config_json());
   if (const Status started = server.start(); !started) {
     log_error("start failed: {}", started.error().message());
     server.abandon();

@@ -98,6 +98,19 @@ void add_access_settings(Settings& table, ServeSettings& v) {
             "responses, embeddings, models, messages, health, live, ready, metrics");
 }
 
+void add_admin_settings(Settings& table, ServeSettings& v) {
+  table.section("Admin port");
+  table.add("admin-host", &v.admin_host,
+            "Address of the operator's port (docs/admin.md); one that other machines reach needs "
+            "--admin-token-file");
+  table.add("admin-port", &v.admin_port, SettingRange{-1, 65'535},
+            "Port; 0 picks a free one, -1 switches it off");
+  table.add("admin-token-file", &v.admin_token_file,
+            "File with the token that every request to it must carry as Authorization: Bearer");
+  table.add("explain-records", &v.explain_records, SettingRange{0, 1 << 20},
+            "How many of the last requests /explain knows");
+}
+
 void add_request_settings(Settings& table, ServeSettings& v) {
   table.section("Requests");
   table.add("max-inflight", &v.max_inflight, SettingRange{1, 1 << 20}, "Requests at once");
@@ -121,7 +134,8 @@ void add_request_settings(Settings& table, ServeSettings& v) {
 
 void add_operation_settings(Settings& table, ServeSettings& v) {
   table.section("Operation");
-  table.add("http-metrics", &v.http_metrics, "Serve /metrics");
+  table.add("http-metrics", &v.http_metrics,
+            "Serve /metrics on the public port too, not on the admin port alone");
   table.add("metrics-prefix", &v.metrics_prefix, "Prefix of the frontend's metric names");
   table.add("log-level", &v.log_level, {"trace", "debug", "info", "warning", "error"},
             "Least severe lines to log");
@@ -139,6 +153,7 @@ Settings make_serve_settings(ServeSettings& values) {
   add_engine_settings(table, values);
   add_http_settings(table, values);
   add_access_settings(table, values);
+  add_admin_settings(table, values);
   add_request_settings(table, values);
   add_operation_settings(table, values);
   return table;
@@ -155,6 +170,15 @@ net::HttpServerOptions http_options(const ServeSettings& v) {
   options.idle_timeout = milliseconds(v.http_idle_timeout_ms);
   options.write_timeout = milliseconds(v.http_write_timeout_ms);
   options.max_connections = static_cast<std::size_t>(v.max_connections);
+  return options;
+}
+
+net::HttpServerOptions admin_http_options(const ServeSettings& v) {
+  net::HttpServerOptions options;
+  options.host = v.admin_host;
+  options.port = static_cast<std::uint16_t>(v.admin_port);
+  options.body_limit_bytes = 1UL << 20;
+  options.max_connections = 1024;
   return options;
 }
 
@@ -175,6 +199,7 @@ Result<frontend::FrontendOptions> frontend_options(const ServeSettings& v) {
   options.use_generation_config = v.generation_config;
   options.http_metrics = v.http_metrics;
   options.metrics_prefix = v.metrics_prefix;
+  options.explain_records = static_cast<std::size_t>(v.explain_records);
   ASSIGN_OR_RETURN(options.routes, frontend::RouteTable::moved(v.http_path));
   ASSIGN_OR_RETURN(options.cors, frontend::Cors::allow(v.cors_origin));
   return options;

@@ -25,6 +25,10 @@ struct ServeSettings {
   std::vector<std::string> http_path;
   std::vector<std::string> cors_origin;
   std::string api_keys_file;
+  std::string admin_host = "127.0.0.1";
+  std::int64_t admin_port = 8001;  // -1 = off
+  std::string admin_token_file;
+  std::int64_t explain_records = 10'000;
   std::int64_t http_body_limit_mb = 64;
   std::int64_t http_header_limit_kb = 64;
   std::int64_t http_header_timeout_ms = 10'000;
@@ -73,6 +77,7 @@ struct ServeSettings {
 [[nodiscard]] Settings make_serve_settings(ServeSettings& values);
 
 [[nodiscard]] net::HttpServerOptions http_options(const ServeSettings& values);
+[[nodiscard]] net::HttpServerOptions admin_http_options(const ServeSettings& values);
 // Fails on --http-path and --cors-origin that make no sense.
 [[nodiscard]] Result<frontend::FrontendOptions> frontend_options(const ServeSettings& values);
 [[nodiscard]] worker::NativeEngineOptions engine_options(const ServeSettings& values);
