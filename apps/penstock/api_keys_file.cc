@@ -92,7 +92,7 @@ class Table final {
   [[nodiscard]] Result<std::optional<std::string>> text(std::string_view member) const {
     const toml::node* node = table_.get(member);
     if (node == nullptr) return std::optional<std::string>();
-    if (const auto value = node->value_exact<std::string>()) return value;
+    if (auto value = node->value_exact<std::string>()) return value;
     return error(member, "{} is {}; it must be a string in quotes", member, type_of(*node));
   }
 

@@ -1,5 +1,8 @@
 #include "penstock/signals.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <ctime>
@@ -19,6 +22,15 @@ sigset_t taken_signals() {
   return set;
 }
 
+bool has_terminal() {
+  const int fd = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (fd >= 0) ::close(fd);
+  return fd >= 0;
+}
+
+// Written once, by block_signals().
+bool follows_terminal = false;
+
 }  // namespace
 
 void ReloadList::run() const {
@@ -36,6 +48,9 @@ void ReloadList::run() const {
 void block_signals() {
   const sigset_t set = taken_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  struct sigaction hang_up{};
+  sigaction(SIGHUP, nullptr, &hang_up);
+  follows_terminal = hang_up.sa_handler == SIG_DFL && has_terminal();
   // A client that closed its end shows up as a write error, not as the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
 }
@@ -56,6 +71,7 @@ std::optional<StopSignal> wait_for_stop(Duration timeout, const ReloadList& relo
       case SIGQUIT:
         return StopSignal::kQuit;
       case SIGHUP:
+        if (follows_terminal && !has_terminal()) return StopSignal::kInterrupt;
         reloads.run();
         break;
       default:

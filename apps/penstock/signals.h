@@ -32,7 +32,9 @@ class ReloadList final {
 
 // Call first in main, before any thread exists: threads inherit the mask.
 void block_signals();
-// The next stop signal, or nothing within `timeout`. A SIGHUP on the way runs `reloads`.
+// The next stop signal, or nothing within `timeout`. A SIGHUP on the way runs `reloads`, unless it
+// says that the terminal this process was started from is gone (and not under nohup): that is the
+// interrupt it would have been without any handling.
 [[nodiscard]] std::optional<StopSignal> wait_for_stop(Duration timeout, const ReloadList& reloads);
 
 }  // namespace penstock::apps

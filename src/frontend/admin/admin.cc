@@ -116,7 +116,7 @@ struct Admin::Impl {
     std::string who;  // and what, for the log
   };
 
-  void handle(std::shared_ptr<net::HttpExchange> exchange);
+  void handle(const std::shared_ptr<net::HttpExchange>& exchange);
   void answer(const AdminMatch& match, Call call);
   ApiResult<Json> show(const AdminMatch& match, const net::HttpRequest& request) const;
   ApiStatus control(const AdminMatch& match, const net::HttpRequest& request) const;
@@ -168,7 +168,7 @@ ApiStatus Admin::Impl::check_caller(const net::HttpRequest& request) const {
                         "with what --admin-token-file holds");
 }
 
-void Admin::Impl::handle(std::shared_ptr<net::HttpExchange> exchange) {
+void Admin::Impl::handle(const std::shared_ptr<net::HttpExchange>& exchange) {
   const net::HttpRequest& request = exchange->request();
   net::HttpHeaders headers = make_headers(&request);
   // Again, for servers without header_check().
@@ -347,8 +347,8 @@ Admin::Admin(AdminOptions options, AdminView view)
 Admin::~Admin() = default;
 
 net::HttpHandler Admin::handler() {
-  return [impl = impl_.get()](std::shared_ptr<net::HttpExchange> exchange) {
-    impl->handle(std::move(exchange));
+  return [impl = impl_.get()](const std::shared_ptr<net::HttpExchange>& exchange) {
+    impl->handle(exchange);
   };
 }
 
