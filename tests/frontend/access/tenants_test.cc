@@ -267,6 +267,24 @@ TEST_F(Tenants, what_was_used_is_summed_per_key_and_tenant) {
   EXPECT_EQ(views[1].tenant->account().usage.totals().requests, 0U);
 }
 
+TEST_F(Tenants, refusals_are_counted_by_their_cause) {
+  serve({.limits = {.requests_per_minute = 1}});
+  (void)ask("key-a1");
+  (void)ask("key-a1");
+  net::HttpRequest request;
+  request.method = "POST";
+  request.path = "/v1/completions";
+  (void)harness->frontend().header_check()(request);
+  const std::string metrics = harness->send("GET", "/metrics")->wait_done().body;
+  for (
+      const std::string_view line :
+      {R"(requests_total{endpoint="completions",error_type="unauthorized",model="unknown",request_type="unary",status="error"} 1)",
+       R"(requests_total{endpoint="completions",error_type="rate_limit",model="unknown",request_type="unary",status="error"} 1)",
+       R"(reason="requests_per_minute"} 1)"}) {
+    EXPECT_TRUE(metrics.contains(line)) << line;
+  }
+}
+
 TEST_F(Tenants, a_key_that_is_taken_away_ends_no_running_request) {
   serve({}, never_ends());
   const auto running = start("key-a1", R"(,"stream":true)");
