@@ -15,7 +15,27 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 void HttpConnection::wait_readable() {
   if (std::exchange(waits_readable_, true)) return;
-  socket_->wait_readable([self = shared_from_this()] { self->on_readable(); });
+  const auto self = shared_from_this();
+  if (phase_ == Phase::kLingering) {
+    stream_->wait_discardable([self] { self->on_readable(); });
+  } else {
+    stream_->wait_readable([self] { self->on_readable(); });
+  }
+}
+
+void HttpConnection::shake_hands() {
+  switch (stream_->shake_hands()) {
+    case TlsSession::Handshake::kDone:
+      enter(Phase::kIdle);
+      deadline_->set(monotonic_now() + core_->options.idle_timeout);
+      return wait_readable();
+    case TlsSession::Handshake::kWantsRead:
+      return wait_readable();
+    case TlsSession::Handshake::kWantsWrite:
+      return wait_writable();
+    case TlsSession::Handshake::kFailed:
+      return linger();  // the client may want to read what was wrong
+  }
 }
 
 bool HttpConnection::is_receiving() const noexcept {
@@ -24,11 +44,12 @@ bool HttpConnection::is_receiving() const noexcept {
 
 void HttpConnection::on_readable() {
   waits_readable_ = false;
+  if (phase_ == Phase::kHandshake) return shake_hands();
   if (phase_ == Phase::kLingering) return discard_input();
   if (phase_ == Phase::kAnswering) return on_input_while_answering();
   if (!is_receiving()) return;
   const std::span<char> scratch = loop_.scratch();
-  const IoCount got = socket_->read(scratch);
+  const IoCount got = stream_->read(scratch);
   if (got.would_block()) return wait_readable();
   if (got.error != 0) return close(CloseHow::kOrderly);
   if (got.bytes == 0) return on_end_of_stream();
@@ -42,14 +63,14 @@ void HttpConnection::on_end_of_stream() {
 }
 
 void HttpConnection::discard_input() {
-  const IoCount got = socket_->read(loop_.scratch());
+  const IoCount got = stream_->discard(loop_.scratch());
   if (got.bytes > 0 || got.would_block()) return wait_readable();
   close(CloseHow::kOrderly);
 }
 
 // While an answer is due nothing is read, but the end of the stream is worth knowing.
 void HttpConnection::on_input_while_answering() {
-  const IoCount got = socket_->peek();
+  const IoCount got = stream_->peek();
   if (got.would_block()) return wait_readable();
   if (got.error != 0) return close(CloseHow::kReset);
   if (got.bytes == 0) probe_peer();

@@ -194,10 +194,14 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(IoPool& pool, Ledger& led
                                                        HttpServerOptions options,
                                                        HttpHandler handler,
                                                        HttpErrorBody error_body) {
+  std::unique_ptr<TlsContext> tls;
+  if (options.tls.is_wanted()) {
+    ASSIGN_OR_RETURN(tls, TlsContext::load(options.tls));
+  }
   ASSIGN_OR_RETURN(Listener listener,
                    Listener::open(pool.loop(kAcceptLoop), options.host, options.port));
   auto core = std::make_shared<HttpCore>(pool, ledger, std::move(options), std::move(handler),
-                                         std::move(error_body));
+                                         std::move(error_body), std::move(tls));
   auto impl = std::make_shared<Impl>(std::move(core), std::move(listener));
   impl->core->resume_accept = [weak = std::weak_ptr(impl)] {
     const auto self = weak.lock();
@@ -222,6 +226,15 @@ std::uint16_t HttpServer::port() const noexcept {
 
 std::size_t HttpServer::num_connections() const noexcept {
   return impl_->core->num_connections.load();
+}
+
+Status HttpServer::reload_certificates() {
+  if (!impl_->core->tls) {
+    return make_error(ErrorCode::kInvalid,
+                      "http port {} speaks no TLS; start it with a certificate and a key",
+                      impl_->port);
+  }
+  return impl_->core->tls->reload();
 }
 
 void HttpServer::stop_accepting() {

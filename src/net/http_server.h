@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "base/result.h"
+#include "net/tls_files.h"
 
 namespace penstock::net {
 
@@ -124,11 +125,13 @@ struct HttpServerOptions {
   Duration linger_timeout = std::chrono::seconds(1);  // reading on after a refusal, so it arrives
   std::size_t max_connections = 65536;                // accepting pauses above
   HttpHeaderCheck check_headers{};                    // may be empty
+  TlsFiles tls{};                                     // none = plain HTTP
 };
 
 class HttpServer final {
  public:
-  // Binds and listens; the error names address and port. `pool` and `ledger` outlive the server.
+  // Binds and listens; the error names address and port, or the TLS file at fault. `pool` and
+  // `ledger` outlive the server.
   // Construct, use and destroy it off the loops: its methods wait for them.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(IoPool& pool, Ledger& ledger,
                                                                   HttpServerOptions options,
@@ -140,6 +143,9 @@ class HttpServer final {
 
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] std::size_t num_connections() const noexcept;
+  // Reads the TLS files again, for new connections; on an error (or without TLS) nothing changes.
+  // From any thread but the loops': it reads files.
+  [[nodiscard]] Status reload_certificates();
   // Stops accepting; idle connections close, the others finish their current exchange and close.
   // New ones are refused when this returns.
   void stop_accepting();
