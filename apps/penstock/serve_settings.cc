@@ -78,6 +78,11 @@ void add_http_settings(Settings& table, ServeSettings& v) {
             "Time without progress of a client that does not read");
   table.add("max-connections", &v.max_connections, SettingRange{1, 1 << 20},
             "Open connections; accepting pauses above");
+  table.add("tls-cert-path", &v.tls_cert_path,
+            "PEM file: the server's certificate, then its chain; makes HTTP HTTPS");
+  table.add("tls-key-path", &v.tls_key_path, "PEM file: the key of that certificate");
+  table.add("tls-client-ca-path", &v.tls_client_ca_path,
+            "PEM file: clients must show a certificate that one of these has signed");
   table.add("io-threads", &v.io_threads, SettingRange{1, 64},
             "Event loops (default: cores/4, 1 to 8)");
   table.add("http-grace-secs", &v.http_grace_secs, SettingRange{0, 3600},
@@ -142,6 +147,9 @@ net::HttpServerOptions http_options(const ServeSettings& v) {
   options.idle_timeout = milliseconds(v.http_idle_timeout_ms);
   options.write_timeout = milliseconds(v.http_write_timeout_ms);
   options.max_connections = static_cast<std::size_t>(v.max_connections);
+  options.tls = {.cert_path = v.tls_cert_path,
+                 .key_path = v.tls_key_path,
+                 .client_ca_path = v.tls_client_ca_path};
   return options;
 }
 
