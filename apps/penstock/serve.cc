@@ -83,6 +83,7 @@ class Server final {
   Status start_frontend();
   [[nodiscard]] metrics::Scope worker_scope();
   [[nodiscard]] std::optional<frontend::WorkerStall> find_stall() const;
+  void reload_certificates();
   void shut_down(StopSignal signal);
 
   const ServeSettings& settings_;
@@ -229,8 +230,15 @@ void Server::abandon() {
 
 void Server::run_until_stopped() {
   std::optional<StopSignal> signal;
-  while (!signal) signal = wait_for_stop(seconds(60));
+  while (!signal) signal = wait_for_stop(seconds(60), [this] { reload_certificates(); });
   shut_down(*signal);
+}
+
+void Server::reload_certificates() {
+  if (settings_.tls_cert_path.empty()) return log_info("SIGHUP: there is nothing to read again");
+  if (const Status reloaded = http_->reload_certificates(); !reloaded) {
+    log_error("SIGHUP: the old certificate stays: {}", reloaded.error().message());
+  }
 }
 
 // SIGTERM lets load balancers notice first; Ctrl-C does not wait for them. A second signal ends
