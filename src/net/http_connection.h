@@ -84,9 +84,11 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   [[nodiscard]] std::string_view parse_some(std::string_view bytes);
   void begin_request();
   void headers_received();
+  [[nodiscard]] bool hold_body();
   void begin_answer();
   void dispatch();
   void refuse(int status, std::string_view message);
+  void refuse_for_lack_of_memory();
   void discard_input();
   void on_input_while_answering();
   void probe_peer();

@@ -114,13 +114,13 @@ std::string_view HttpConnection::parse_some(std::string_view bytes) {
       case ParseState::kBody:
         if (!headers_checked_) {
           headers_received();
-        } else if (num_taken == 0) {
+        } else if (hold_body() && num_taken == 0) {
           return bytes;
         }
         break;
       case ParseState::kComplete:
         if (!headers_checked_) headers_received();
-        if (is_receiving()) dispatch();
+        if (is_receiving() && hold_body()) dispatch();
         break;
     }
   }
@@ -151,10 +151,27 @@ void HttpConnection::headers_received() {
       return respond(std::move(*refusal));
     }
   }
-  if (has_body && parser_.expects_continue()) {
+  if (!has_body) return;
+  // Only a look: bytes that are announced and do not come are nobody's loss.
+  if (!core_->body_budget->has_room_for(parser_.announced_body_bytes())) {
+    return refuse_for_lack_of_memory();
+  }
+  if (parser_.expects_continue()) {
     out_.append(kContinue);
     schedule_flush();
   }
+}
+
+// Net invariant 9. False once the request has been refused.
+bool HttpConnection::hold_body() {
+  HttpRequest& request = parser_.request();
+  if (request.body.empty()) return true;
+  if (request.body_lease.num_bytes() == 0) {
+    request.body_lease = ByteBudget::Lease(core_->body_budget);
+  }
+  if (request.body_lease.grow_to(request.body.size())) return true;
+  refuse_for_lack_of_memory();
+  return false;
 }
 
 void HttpConnection::begin_answer() {
@@ -169,9 +186,18 @@ void HttpConnection::begin_answer() {
 
 void HttpConnection::refuse(int status, std::string_view message) {
   begin_answer();
+  // What has come of the request is of no use any more.
+  parser_.request() = {};
   HttpResponse response = core_->error_response(status, message);
   response.close = true;
   respond(std::move(response));
+}
+
+void HttpConnection::refuse_for_lack_of_memory() {
+  refuse(kOverloadStatus,
+         format("request bodies fill the {} bytes that this server has for them; try again later, "
+                "or with a smaller body",
+                core_->options.max_buffered_body_bytes));
 }
 
 void HttpConnection::dispatch() {

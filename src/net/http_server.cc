@@ -55,10 +55,14 @@ const std::string* HttpRequest::find_header(std::string_view name) const noexcep
 }
 
 HttpResponse HttpCore::error_response(int status, std::string_view message) const {
-  if (error_body) return error_body(status, message);
-  return {.status = status,
-          .headers = {{"content-type", "text/plain"}},
-          .body = std::string(message) + "\n"};
+  HttpResponse response = error_body ? error_body(status, message)
+                                     : HttpResponse{.status = status,
+                                                    .headers = {{"content-type", "text/plain"}},
+                                                    .body = std::string(message) + "\n"};
+  if (status == kOverloadStatus && net::find_header(response.headers, "retry-after") == nullptr) {
+    response.headers.push_back({"retry-after", "1"});
+  }
+  return response;
 }
 
 void HttpCore::connection_closed() {
@@ -239,6 +243,10 @@ Status HttpServer::reload_certificates() {
 
 void HttpServer::stop_accepting() {
   impl_->stop_accepting(kStopTimeout);
+}
+
+std::size_t HttpServer::num_buffered_body_bytes() const noexcept {
+  return impl_->core->body_budget->held_bytes();
 }
 
 void HttpServer::close_all(Duration timeout) {
