@@ -12,6 +12,7 @@
 #include "metrics/registry.h"
 #include "model/chat_template_source.h"
 #include "model/model_files.h"
+#include "net/file_limit.h"
 #include "net/http_server.h"
 #include "net/io_pool.h"
 #include "penstock/serve_settings.h"
@@ -208,7 +209,9 @@ Status Server::start_frontend() {
       frontend::FrontendDeps{
           .pool = *pool_, .ledger = ledger_, .clock = clock_, .registry = metrics_},
       std::move(models));
-  ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, http_options(settings_),
+  net::HttpServerOptions http = http_options(settings_);
+  http.max_connections = net::ensure_file_limit(http.max_connections);
+  ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, std::move(http),
                                                   frontend_->handler(), frontend_->error_body()));
   start_log_.done("listen", format("{}:{}, {:.0f} ms since start", settings_.http_host,
                                    http_->port(), to_ms(start_log_.total())));

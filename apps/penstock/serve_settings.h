@@ -23,6 +23,7 @@ struct ServeSettings {
   std::string http_host = "127.0.0.1";
   std::int64_t http_port = 8000;
   std::int64_t http_body_limit_mb = 64;
+  std::optional<std::int64_t> http_body_memory_mb;
   std::int64_t http_header_limit_kb = 64;
   std::int64_t http_header_timeout_ms = 10'000;
   std::int64_t http_body_timeout_ms = 60'000;
