@@ -14,6 +14,7 @@
 #include "metrics/registry.h"
 #include "model/chat_template_source.h"
 #include "model/model_files.h"
+#include "net/file_limit.h"
 #include "net/http_server.h"
 #include "net/io_pool.h"
 #include "penstock/api_keys_file.h"
@@ -265,8 +266,13 @@ Status Server::start_frontend() {
                                                    std::move(models));
   net::HttpServerOptions http = http_options(settings_);
   http.check_headers = frontend_->header_check();
+  http.max_connections = net::ensure_file_limit(http.max_connections);
   ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, std::move(http),
                                                   frontend_->handler(), frontend_->error_body()));
+  if (!settings_.tls_cert_path.empty()) {
+    reloads_.add("--tls-cert-path " + settings_.tls_cert_path,
+                 [this] { return http_->reload_certificates(); });
+  }
   start_log_.done("listen", format("{}:{}, {:.0f} ms since start", settings_.http_host,
                                    http_->port(), to_ms(start_log_.total())));
   return {};

@@ -66,6 +66,9 @@ void add_http_settings(Settings& table, ServeSettings& v) {
   table.add("http-port", &v.http_port, SettingRange{0, 65'535}, "Port; 0 picks a free one");
   table.add("http-body-limit-mb", &v.http_body_limit_mb, SettingRange{1, 4096},
             "Largest request body");
+  table.add("http-body-memory-mb", &v.http_body_memory_mb, SettingRange{1, 1 << 20},
+            "Memory for all request bodies together; more is refused as overload (default: a "
+            "quarter of the memory, at most 1024)");
   table.add("http-header-limit-kb", &v.http_header_limit_kb, SettingRange{1, 1024},
             "Largest request line and headers");
   table.add("http-header-timeout-ms", &v.http_header_timeout_ms, SettingRange{1, kMaxMs},
@@ -78,6 +81,11 @@ void add_http_settings(Settings& table, ServeSettings& v) {
             "Time without progress of a client that does not read");
   table.add("max-connections", &v.max_connections, SettingRange{1, 1 << 20},
             "Open connections; accepting pauses above");
+  table.add("tls-cert-path", &v.tls_cert_path,
+            "PEM file: the server's certificate, then its chain; makes HTTP HTTPS");
+  table.add("tls-key-path", &v.tls_key_path, "PEM file: the key of that certificate");
+  table.add("tls-client-ca-path", &v.tls_client_ca_path,
+            "PEM file: clients must show a certificate that one of these has signed");
   table.add("io-threads", &v.io_threads, SettingRange{1, 64},
             "Event loops (default: cores/4, 1 to 8)");
   table.add("http-grace-secs", &v.http_grace_secs, SettingRange{0, 3600},
@@ -164,12 +172,18 @@ net::HttpServerOptions http_options(const ServeSettings& v) {
   options.host = v.http_host;
   options.port = static_cast<std::uint16_t>(v.http_port);
   options.body_limit_bytes = static_cast<std::size_t>(v.http_body_limit_mb) << 20;
+  if (v.http_body_memory_mb) {
+    options.max_buffered_body_bytes = static_cast<std::size_t>(*v.http_body_memory_mb) << 20;
+  }
   options.header_limit_bytes = static_cast<std::size_t>(v.http_header_limit_kb) << 10;
   options.header_timeout = milliseconds(v.http_header_timeout_ms);
   options.body_timeout = milliseconds(v.http_body_timeout_ms);
   options.idle_timeout = milliseconds(v.http_idle_timeout_ms);
   options.write_timeout = milliseconds(v.http_write_timeout_ms);
   options.max_connections = static_cast<std::size_t>(v.max_connections);
+  options.tls = {.cert_path = v.tls_cert_path,
+                 .key_path = v.tls_key_path,
+                 .client_ca_path = v.tls_client_ca_path};
   return options;
 }
 

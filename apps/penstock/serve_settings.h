@@ -30,12 +30,16 @@ struct ServeSettings {
   std::string admin_token_file;
   std::int64_t explain_records = 10'000;
   std::int64_t http_body_limit_mb = 64;
+  std::optional<std::int64_t> http_body_memory_mb;
   std::int64_t http_header_limit_kb = 64;
   std::int64_t http_header_timeout_ms = 10'000;
   std::int64_t http_body_timeout_ms = 60'000;
   std::int64_t http_idle_timeout_ms = 75'000;
   std::int64_t http_write_timeout_ms = 60'000;
   std::int64_t max_connections = 65'536;
+  std::string tls_cert_path;
+  std::string tls_key_path;
+  std::string tls_client_ca_path;
   std::int64_t max_inflight = 8192;
   std::int64_t tokenize_queue = 1024;
   std::int64_t http_grace_secs = 5;

@@ -295,6 +295,11 @@ bool RequestParser::expects_continue() const noexcept {
   return impl_->expects_continue && !impl_->is_http_1_0;
 }
 
+std::uint64_t RequestParser::announced_body_bytes() const noexcept {
+  const auto length = impl_->grammar->content_length();
+  return length ? *length : 0;
+}
+
 void RequestParser::reset() {
   impl_->reset();
 }
