@@ -22,8 +22,9 @@ ApiStatus check_against_card(const openai::GenerationRequest& request,
                              const discovery::ModelCard& card) {
   for (const auto& [id, bias] : request.sampling.logit_bias) {
     if (id < card.vocab_size) continue;
-    return make_api_error(ApiErrorCode::kInvalidValue, "logit_bias",
-                          "logit_bias names the token {}; the model's token ids are below {}", id,
+    const std::string path = format("logit_bias.{}", id);
+    return make_api_error(ApiErrorCode::kInvalidValue, path,
+                          "{} names the token {}; the model's token ids are below {}", path, id,
                           card.vocab_size);
   }
   RETURN_IF_API_ERROR(check_token_ids(request.stop.token_ids, card.vocab_size, "stop_token_ids"));

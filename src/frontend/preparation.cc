@@ -3,7 +3,6 @@
 #include "frontend/bad_words.h"
 #include "frontend/model_checks.h"
 #include "frontend/prompt_builder.h"
-#include "openai/chat_request.h"
 #include "openai/completion_request.h"
 #include "text/json.h"
 
@@ -16,6 +15,7 @@ using openai::ApiStatus;
 using openai::make_api_error;
 
 constexpr std::size_t kMaxJsonDepth = 128;
+constexpr std::size_t kMaxRequestTemplates = 64;
 
 ApiResult<std::vector<openai::TokenId>> encode(const tokenizer::Tokenizer& tokenizer,
                                                const text::OriginText& text,
@@ -24,6 +24,10 @@ ApiResult<std::vector<openai::TokenId>> encode(const tokenizer::Tokenizer& token
   if (ids) return std::move(*ids);
   return make_api_error(ApiErrorCode::kInvalidValue, path, "{} cannot be tokenized: {}", path,
                         ids.error().message());
+}
+
+openai::FieldLimits field_limits(const FrontendOptions& options) {
+  return {.max_n = options.max_n, .allow_request_template = options.allow_request_template};
 }
 
 const text::Json& last_user_content(const openai::ChatRequest& request) {
@@ -35,13 +39,11 @@ const text::Json& last_user_content(const openai::ChatRequest& request) {
 }
 
 // The prompt's text: rendered, or the last user message as it is.
-ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request, std::int64_t now_unix_us,
-                                      std::string_view sentinel, Prepared& prepared) {
+ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request,
+                                      const RenderContext& context, Prepared& prepared) {
   if (request.use_raw_prompt) {
     return text::OriginText(joined_content(last_user_content(request)), text::Origin::kData);
   }
-  const RenderContext context{*prepared.model->chat_template, *prepared.model->tokenizer,
-                              now_unix_us, sentinel};
   ASSIGN_OR_RETURN_API(RenderedPrompt rendered, render_chat(request, context));
   for (std::string& name : rendered.ignored_fields) {
     prepared.request.ignored_fields.push_back(std::move(name));
@@ -78,8 +80,9 @@ Preparer::Preparer(const Models& models, const FrontendOptions& options, const C
       options_(options),
       clock_(clock),
       ids_(ids),
-      chat_table_(openai::FieldTable::chat({.max_n = options.max_n})),
-      completions_table_(openai::FieldTable::completions({.max_n = options.max_n})) {}
+      chat_table_(openai::FieldTable::chat(field_limits(options))),
+      completions_table_(openai::FieldTable::completions(field_limits(options))),
+      request_templates_(kMaxRequestTemplates) {}
 
 ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body) const {
   const MonotonicTime begin = clock_.now();
@@ -102,21 +105,35 @@ ApiResult<Model*> Preparer::find_model(const std::string& name) const {
                         openai::clipped(name));
 }
 
+// Null where the request needs none.
+ApiResult<std::shared_ptr<const chat_template::ChatTemplate>> Preparer::find_template(
+    const openai::ChatRequest& request, const Model& model) const {
+  const bool needs_one = !request.token_data && !request.use_raw_prompt;
+  if (request.chat_template && !needs_one) {
+    return make_api_error(ApiErrorCode::kInvalidValue, "chat_template",
+                          "chat_template is given and the extension object's use_raw_prompt or "
+                          "token_data goes without a template; send one of them");
+  }
+  const bool has_one = request.chat_template || model.chat_template != nullptr;
+  if (!model.card.serves_chat || (needs_one && !has_one)) {
+    return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
+                          "the model '{}' has no chat template; use /v1/completions",
+                          request.shared.model);
+  }
+  if (request.chat_template) return request_templates_.get(*request.chat_template);
+  return model.chat_template;
+}
+
 ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
   const MonotonicTime begin = clock_.now();
   ASSIGN_OR_RETURN_API(openai::ChatRequest request,
                        openai::parse_chat_request(body, chat_table_, options_.unknown_fields));
   Prepared prepared;
   prepared.api = openai::Api::kChat;
-  prepared.request = std::move(request.shared);
-  ASSIGN_OR_RETURN_API(prepared.model, find_model(prepared.request.model));
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model));
   const Model& model = *prepared.model;
-  const bool needs_template = !request.token_data && !request.use_raw_prompt;
-  if (!model.card.serves_chat || (needs_template && model.chat_template == nullptr)) {
-    return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
-                          "the model '{}' has no chat template; use /v1/completions",
-                          prepared.request.model);
-  }
+  ASSIGN_OR_RETURN_API(const auto chat_template, find_template(request, model));
+  prepared.request = std::move(request.shared);
   const MonotonicTime parsed = clock_.now();
   MonotonicTime rendered = parsed;
   PreparedPrompt prompt;
@@ -125,8 +142,11 @@ ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
         check_token_ids(*request.token_data, model.card.vocab_size, "penstock.token_data"));
     prompt.token_ids = std::move(*request.token_data);
   } else {
-    ASSIGN_OR_RETURN_API(const text::OriginText text,
-                         chat_text(request, clock_.unix_us(), ids_.make_request_id(), prepared));
+    const std::string sentinel = ids_.make_request_id();
+    ASSIGN_OR_RETURN_API(
+        const text::OriginText text,
+        chat_text(request, {*chat_template, *model.tokenizer, clock_.unix_us(), sentinel},
+                  prepared));
     rendered = clock_.now();
     ASSIGN_OR_RETURN_API(prompt.token_ids, encode(*model.tokenizer, text, false, "messages"));
     if (prepared.request.annotations.formatted_prompt) prepared.formatted_prompt = text.bytes();

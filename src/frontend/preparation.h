@@ -13,6 +13,8 @@
 #include "frontend/ids.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
+#include "frontend/request_templates.h"
+#include "openai/chat_request.h"
 #include "openai/errors.h"
 #include "openai/field_table.h"
 #include "openai/request.h"
@@ -50,8 +52,14 @@ class Preparer final {
 
   [[nodiscard]] openai::ApiResult<Prepared> prepare(openai::Api api, std::string_view body) const;
 
+  [[nodiscard]] const openai::FieldTable& table(openai::Api api) const noexcept {
+    return api == openai::Api::kChat ? chat_table_ : completions_table_;
+  }
+
  private:
   [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(const text::Json& body) const;
+  [[nodiscard]] openai::ApiResult<std::shared_ptr<const chat_template::ChatTemplate>> find_template(
+      const openai::ChatRequest& request, const Model& model) const;
   [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body) const;
   // What both APIs check against the model, and the sampling with the card's defaults.
   [[nodiscard]] openai::ApiStatus finish(Prepared& prepared) const;
@@ -63,6 +71,7 @@ class Preparer final {
   IdSource& ids_;
   const openai::FieldTable chat_table_;
   const openai::FieldTable completions_table_;
+  mutable RequestTemplates request_templates_;  // a cache with a lock of its own
 };
 
 }  // namespace penstock::frontend

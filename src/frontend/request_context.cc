@@ -101,13 +101,11 @@ ApiStatus read_headers(const net::HttpRequest& request, const FrontendOptions& o
                           "the header {} is not built yet in this version; leave it out", pin);
   }
   ASSIGN_OR_RETURN_API(
-      const auto priority,
+      context.priority,
       integer_header<std::int32_t>(request, "x-penstock-priority", "x-dynamo-request-priority"));
-  ASSIGN_OR_RETURN_API(const auto strict,
+  ASSIGN_OR_RETURN_API(context.strict_priority,
                        integer_header<std::uint32_t>(request, "x-penstock-strict-priority",
                                                      "x-dynamo-request-strict-priority"));
-  context.priority = priority.value_or(0);
-  context.strict_priority = strict.value_or(0);
   return read_deadline(request, options, now, context);
 }
 

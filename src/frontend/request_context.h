@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,8 @@ struct RequestContext {
   std::string correlation_id;  // the client's x-request-id, else the request id
   MonotonicTime received_at{};
   MonotonicTime deadline{};
-  std::int32_t priority = 0;
-  std::uint32_t strict_priority = 0;
+  std::optional<std::int32_t> priority;  // these win over the request's own
+  std::optional<std::uint32_t> strict_priority;
 
   // x-request-id and x-penstock-request-id.
   [[nodiscard]] net::HttpHeaders headers() const;

@@ -61,8 +61,9 @@ rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
   submit.remaining_us = to_us(context.deadline - now);
   submit.age_us =
       static_cast<std::uint64_t>(std::max<std::int64_t>(to_us(now - context.received_at), 0));
-  submit.strict_priority = context.strict_priority;
-  submit.priority = context.priority;
+  const openai::HintWish& hints = request.hints;
+  submit.strict_priority = context.strict_priority.value_or(hints.strict_priority.value_or(0));
+  submit.priority = context.priority.value_or(hints.priority.value_or(0));
   submit.salt = request.cache_salt;
   return submit;
 }

@@ -59,6 +59,12 @@ struct AnnotationWish {
   bool token_ids = false;
 };
 
+// What the caller knows of a request; a header says it louder.
+struct HintWish {
+  std::optional<std::int32_t> priority;
+  std::optional<std::uint32_t> strict_priority;
+};
+
 struct GenerationRequest {
   std::string model;
   std::optional<std::uint32_t> max_tokens;
@@ -67,6 +73,7 @@ struct GenerationRequest {
   StopWish stop;
   OutputWish output;
   AnnotationWish annotations;
+  HintWish hints;
   std::string cache_salt;
   bool names_service_tier = false;  // the answer then says which tier it was
   bool wants_store = false;         // the answer then says that it was not stored
@@ -78,6 +85,7 @@ struct ChatRequest {
   text::Json::Array messages;          // validated; members with null are gone
   text::Json::Object template_fields;  // documents, reasoning_effort, verbosity
   text::Json::Object template_kwargs;
+  std::optional<std::string> chat_template;  // in place of the model's
   bool add_generation_prompt = true;
   bool continue_final_message = false;
   bool use_raw_prompt = false;
