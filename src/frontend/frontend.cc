@@ -61,6 +61,7 @@ struct Frontend::Impl {
         models(deps.pool, std::move(served)),
         probe(deps.registry, options.metrics_prefix, cards_of(models)),
         preparer(models, options, deps.clock, ids),
+        openapi(openapi_body(preparer, options.version)),
         in_flight(deps.pool, options.max_inflight),
         tokenizers(options.tokenizer_threads, options.tokenize_queue),
         services{options, deps.clock, deps.ledger, probe, preparer, tokenizers, in_flight} {}
@@ -79,6 +80,7 @@ struct Frontend::Impl {
   Models models;
   const Probe probe;
   const Preparer preparer;
+  const std::string openapi;  // the body of /openapi.json
   InFlight in_flight;
   TokenizerPool tokenizers;
   const Services services;
@@ -181,6 +183,8 @@ void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRe
       response.body = deps.registry.text();
       return exchange.respond(std::move(response));
     }
+    case Route::kOpenApi:
+      return respond(200, openapi);
     case Route::kChat:
     case Route::kCompletions:
       break;

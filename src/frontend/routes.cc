@@ -34,7 +34,7 @@ constexpr std::array<RouteRow, 14> kRows = {{
     {"/v1/embeddings", false, kPost, std::nullopt},
     {"/v1/messages", false, kPost, std::nullopt},
     {"/v1/messages/count_tokens", false, kPost, std::nullopt},
-    {"/openapi.json", false, kGet, std::nullopt},
+    {"/openapi.json", false, kGet, Route::kOpenApi},
 }};
 
 bool is_allowed(std::string_view allow, std::string_view method) {

@@ -18,6 +18,7 @@ enum class Route : std::uint8_t {
   kReady,
   kHealth,
   kMetrics,
+  kOpenApi,
 };
 
 struct RouteMatch {

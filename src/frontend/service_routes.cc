@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "openai/json_out.h"
+#include "openai/openapi.h"
 #include "text/json.h"
 
 namespace penstock::frontend {
@@ -93,6 +94,12 @@ std::string health_body(const Models& models, bool is_draining, std::string_view
   out += R"(},"discovery":{"backend":"memory","age_ms":0},)";
   openai::append_string_member(out, "version", version);
   return out + '}';
+}
+
+std::string openapi_body(const Preparer& preparer, std::string_view version) {
+  return text::to_json(openai::openapi({.chat = preparer.table(openai::Api::kChat),
+                                        .completions = preparer.table(openai::Api::kCompletions),
+                                        .version = version}));
 }
 
 std::string stalled_body(const Models& models) {
