@@ -22,8 +22,8 @@ struct FrontendOptions {
   std::uint32_t max_n = 16;
   openai::UnknownFields unknown_fields = openai::UnknownFields::kIgnore;
   bool allow_request_template = false;  // chat_template of a request; its literals are trusted
-  bool use_generation_config = true;  // the card's sampling defaults
-  bool http_metrics = true;           // /metrics on this port
+  bool use_generation_config = true;    // the card's sampling defaults
+  bool http_metrics = true;             // /metrics on this port
   std::string metrics_prefix = "penstock_frontend";
   std::string version = "0";  // shown by /health
 };

@@ -56,11 +56,18 @@ ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& req
                                             const tokenizer::Tokenizer& tokenizer,
                                             std::string_view path) {
   PreparedPrompt prepared;
+  const auto echo_of = [&](std::string text, bool skips_special) {
+    return request.shared.output.echo_logprobs
+               ? make_echo_with_tokens(std::move(text), prepared.token_ids, tokenizer,
+                                       skips_special)
+               : make_echo(std::move(text));
+  };
   if (const auto* ids = std::get_if<std::vector<openai::TokenId>>(&prompt)) {
     RETURN_IF_API_ERROR(check_token_ids(*ids, tokenizer.vocab_size(), path));
     prepared.token_ids = *ids;
     if (request.echo) {
-      prepared.echo = tokenizer.decode(*ids, request.shared.output.skip_special_tokens);
+      const bool skips_special = request.shared.output.skip_special_tokens;
+      prepared.echo = echo_of(tokenizer.decode(*ids, skips_special), skips_special);
     }
     return prepared;
   }
@@ -68,7 +75,8 @@ ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& req
   ASSIGN_OR_RETURN_API(prepared.token_ids,
                        encode(tokenizer, text::OriginText(text, text::Origin::kData),
                               request.add_special_tokens, path));
-  if (request.echo) prepared.echo = text;
+  // What the tokenizer puts around a text is no part of it.
+  if (request.echo) prepared.echo = echo_of(text, true);
   return prepared;
 }
 

@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "frontend/echo.h"
 #include "frontend/ids.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
@@ -25,7 +27,7 @@ namespace penstock::frontend {
 struct PreparedPrompt {
   std::vector<openai::TokenId> token_ids;
   std::uint32_t max_tokens = 0;
-  std::string echo;  // text that precedes the output; completions with `echo`
+  std::optional<Echo> echo;  // completions with `echo`
 };
 
 struct StageTimes {

@@ -55,8 +55,8 @@ rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
   if (request.output.logprobs) {
     submit.logprobs = static_cast<std::int32_t>(*request.output.logprobs);
   }
-  if (request.output.prompt_logprobs) {
-    submit.prompt_logprobs = static_cast<std::int32_t>(*request.output.prompt_logprobs);
+  if (const auto top = request.output.computed_prompt_logprobs()) {
+    submit.prompt_logprobs = static_cast<std::int32_t>(*top);
   }
   submit.remaining_us = to_us(context.deadline - now);
   submit.age_us =
@@ -87,16 +87,16 @@ AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
   frame.options.token_ids = request.output.token_ids;
   frame.options.prompt_logprobs = request.output.prompt_logprobs.has_value();
   frame.options.stop_reason = request.output.stop_reason;
+  frame.prompt_top = request.output.prompt_logprobs;
+  if (request.output.echo_logprobs) frame.echo_top = request.output.logprobs;
   frame.headers = context.headers();
   if (!request.ignored_fields.empty()) {
     frame.headers.push_back({"x-penstock-ignored", ignored_header(request.ignored_fields)});
   }
   frame.choices_per_prompt = request.n;
   frame.num_prompts = static_cast<std::uint32_t>(prepared.prompts.size());
-  const bool echoes = std::ranges::any_of(
-      prepared.prompts, [](const PreparedPrompt& prompt) { return !prompt.echo.empty(); });
   for (const PreparedPrompt& prompt : prepared.prompts) {
-    if (echoes) frame.echo.push_back(prompt.echo);
+    if (prompt.echo) frame.echo.push_back(*prompt.echo);
     if (request.output.token_ids) frame.prompt_token_ids.push_back(prompt.token_ids);
   }
   frame.annotations = make_annotations(prepared, context);

@@ -30,10 +30,10 @@ ApiStatus parse_max_tokens(const Json::Object& body, CompletionRequest& request)
     return make_api_error(ApiErrorCode::kInvalidValue, "max_tokens",
                           "max_tokens is 0; that is taken with echo only, else at least 1");
   }
-  if (given && *given == 0 && request.shared.output.prompt_logprobs) {
+  if (given && *given == 0 && request.shared.output.computed_prompt_logprobs()) {
     return make_api_error(ApiErrorCode::kInvalidValue, "max_tokens",
-                          "max_tokens is 0 and prompt_logprobs asks to compute the prompt; at "
-                          "least 1 token is generated then");
+                          "max_tokens is 0 and log-probabilities of the prompt are asked for; to "
+                          "compute the prompt at least 1 token is generated");
   }
   const std::uint32_t most = request.shared.max_tokens.value_or(kDefaultCompletionTokens);
   if (request.shared.stop.min_tokens > most) {
@@ -44,16 +44,11 @@ ApiStatus parse_max_tokens(const Json::Object& body, CompletionRequest& request)
   return {};
 }
 
-ApiStatus parse_logprobs(const Json::Object& body, CompletionRequest& request) {
+void read_logprobs(const Json::Object& body, CompletionRequest& request) {
   const auto top = integer_of(body, "logprobs");
-  if (!top) return {};
-  if (request.echo) {
-    return make_api_error(ApiErrorCode::kUnsupportedParameter, "logprobs",
-                          "logprobs together with echo is not built yet in this version; leave "
-                          "one out");
-  }
+  if (!top) return;
   request.shared.output.logprobs = static_cast<std::uint32_t>(*top);
-  return {};
+  request.shared.output.echo_logprobs = request.echo;
 }
 
 }  // namespace
@@ -68,8 +63,8 @@ ApiResult<CompletionRequest> parse_completion_request(const Json& body, const Fi
   request.echo = bool_or(object, "echo", false);
   request.add_special_tokens = bool_or(object, "add_special_tokens", true);
   request.prompts = prompts_of(*find_present(object, "prompt"));
+  read_logprobs(object, request);
   RETURN_IF_API_ERROR(parse_max_tokens(object, request));
-  RETURN_IF_API_ERROR(parse_logprobs(object, request));
   ASSIGN_OR_RETURN_API(const Extension extension, parse_extension(object, request.shared));
   if (extension.use_raw_prompt || extension.token_data) {
     return make_api_error(ApiErrorCode::kUnsupportedParameter, "penstock",

@@ -33,7 +33,8 @@ constexpr FieldSpec kRows[] = {
                  "1"),
     {"echo", boolean(), "false", "The prompt's text precedes each choice's."},
     {"logprobs", integer(0, 20), "none",
-     "Log-probabilities of what is generated, each with so many alternatives."},
+     "Log-probabilities of what is generated, and of an echoed prompt, each with so many "
+     "alternatives."},
     {"suffix", any_text(), "none", "What follows the text.", kRefused,
      "the model has no fill-in-the-middle tokens; leave it out"},
     {"add_special_tokens", boolean(), "true",

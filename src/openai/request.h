@@ -4,6 +4,7 @@
 // (max_tokens); every other default is filled in.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,10 +48,17 @@ struct OutputWish {
   bool continuous_usage = false;
   std::optional<std::uint32_t> logprobs;         // how many alternatives; absent = no logprobs
   std::optional<std::uint32_t> prompt_logprobs;  // the same of the prompt; not with `stream`
+  bool echo_logprobs = false;                    // an echoed prompt has `logprobs` too
   bool token_ids = false;
   bool tokens_as_token_ids = false;
   bool skip_special_tokens = true;
   bool stop_reason = false;
+
+  // How many alternatives of the prompt's tokens are to be computed; absent = no logprobs.
+  [[nodiscard]] std::optional<std::uint32_t> computed_prompt_logprobs() const {
+    if (!echo_logprobs) return prompt_logprobs;
+    return std::max(prompt_logprobs.value_or(0), logprobs.value_or(0));
+  }
 };
 
 struct AnnotationWish {

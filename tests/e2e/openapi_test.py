@@ -102,7 +102,7 @@ class Answers(unittest.TestCase):
             self.chunks(CHAT, "ChatCompletionChunk", **more)
             self.chunks(COMPLETIONS, "Completion", **more)
         self.chunks(CHAT, "ChatCompletionChunk", logprobs=True, top_logprobs=2)
-        self.chunks(COMPLETIONS, "Completion", logprobs=2)
+        self.chunks(COMPLETIONS, "Completion", logprobs=2, echo=True)
 
     def test_errors_are_as_described(self):
         for path, body in ((CHAT, {}), (CHAT, b"{"), (COMPLETIONS, {"model": "nope", "prompt": "a"})):
