@@ -63,7 +63,7 @@ struct Frontend::Impl {
         preparer(models, options, deps.clock, ids),
         openapi(openapi_body(preparer, options.version)),
         in_flight(deps.pool, options.max_inflight),
-        tokenizers(options.tokenizer_threads, options.tokenize_queue),
+        tokenizers(options.tokenizer_threads, options.tokenize_queue, deps.clock),
         services{options, deps.clock, deps.ledger, probe, preparer, tokenizers, in_flight} {}
 
   void handle(std::shared_ptr<net::HttpExchange> exchange);

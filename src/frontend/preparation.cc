@@ -1,5 +1,7 @@
 #include "frontend/preparation.h"
 
+#include <algorithm>
+
 #include "frontend/bad_words.h"
 #include "frontend/model_checks.h"
 #include "frontend/prompt_builder.h"
@@ -16,12 +18,22 @@ using openai::make_api_error;
 
 constexpr std::size_t kMaxJsonDepth = 128;
 constexpr std::size_t kMaxRequestTemplates = 64;
+// Up to here a prompt over the context is told how many tokens it has.
+constexpr std::size_t kCountedBeyondContext = 8192;
+// No field but a prompt of token ids takes a longer list.
+constexpr std::size_t kMostOtherItems = 65'536;
 
-ApiResult<std::vector<openai::TokenId>> encode(const tokenizer::Tokenizer& tokenizer,
-                                               const text::OriginText& text,
+// The tokens of a prompt. One that is much too long is not counted to its end: what it costs
+// depends on the model's context, not on what the client sends.
+ApiResult<std::vector<openai::TokenId>> encode(const Model& model, const text::OriginText& text,
                                                bool add_special_tokens, std::string_view path) {
-  auto ids = tokenizer.encode(text, {.add_special_tokens = add_special_tokens});
+  const std::size_t most = std::size_t{model.card.context_length} + kCountedBeyondContext;
+  auto ids =
+      model.tokenizer->encode(text, {.add_special_tokens = add_special_tokens, .max_tokens = most});
   if (ids) return std::move(*ids);
+  if (ids.error().code() == ErrorCode::kResourceExhausted) {
+    return prompt_too_long(path, format("more than {}", most), model.card.context_length);
+  }
   return make_api_error(ApiErrorCode::kInvalidValue, path, "{} cannot be tokenized: {}", path,
                         ids.error().message());
 }
@@ -39,12 +51,12 @@ const text::Json& last_user_content(const openai::ChatRequest& request) {
 }
 
 // The prompt's text: rendered, or the last user message as it is.
-ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request,
-                                      const RenderContext& context, Prepared& prepared) {
+ApiResult<text::OriginText> chat_text(openai::ChatRequest request, const RenderContext& context,
+                                      Prepared& prepared) {
   if (request.use_raw_prompt) {
     return text::OriginText(joined_content(last_user_content(request)), text::Origin::kData);
   }
-  ASSIGN_OR_RETURN_API(RenderedPrompt rendered, render_chat(request, context));
+  ASSIGN_OR_RETURN_API(RenderedPrompt rendered, render_chat(std::move(request), context));
   for (std::string& name : rendered.ignored_fields) {
     prepared.request.ignored_fields.push_back(std::move(name));
   }
@@ -52,9 +64,9 @@ ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request,
 }
 
 ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& request,
-                                            const openai::Prompt& prompt,
-                                            const tokenizer::Tokenizer& tokenizer,
+                                            const openai::Prompt& prompt, const Model& model,
                                             std::string_view path) {
+  const tokenizer::Tokenizer& tokenizer = *model.tokenizer;
   PreparedPrompt prepared;
   const auto echo_of = [&](std::string text, bool skips_special) {
     return request.shared.output.echo_logprobs
@@ -72,9 +84,9 @@ ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& req
     return prepared;
   }
   const auto& text = std::get<std::string>(prompt);
-  ASSIGN_OR_RETURN_API(prepared.token_ids,
-                       encode(tokenizer, text::OriginText(text, text::Origin::kData),
-                              request.add_special_tokens, path));
+  ASSIGN_OR_RETURN_API(
+      prepared.token_ids,
+      encode(model, text::OriginText(text, text::Origin::kData), request.add_special_tokens, path));
   // What the tokenizer puts around a text is no part of it.
   if (request.echo) prepared.echo = echo_of(text, true);
   return prepared;
@@ -94,16 +106,32 @@ Preparer::Preparer(const Models& models, const FrontendOptions& options, const C
 
 ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body) const {
   const MonotonicTime begin = clock_.now();
-  auto json = text::parse_json(body, {.max_depth = kMaxJsonDepth});
-  if (!json) {
-    return make_api_error(ApiErrorCode::kInvalidJson, "", "{}", json.error().message());
-  }
+  ASSIGN_OR_RETURN_API(text::Json json, parse(api, body));
   const Duration parse = clock_.now() - begin;
-  auto prepared = api == openai::Api::kChat ? prepare_chat(*json) : prepare_completions(*json);
+  auto prepared =
+      api == openai::Api::kChat ? prepare_chat(std::move(json)) : prepare_completions(json);
   if (!prepared) return prepared;
   prepared->times.parse += parse;
   RETURN_IF_API_ERROR(finish(*prepared));
   return prepared;
+}
+
+// A list longer than any field takes is not read to its end.
+ApiResult<text::Json> Preparer::parse(openai::Api api, std::string_view body) const {
+  std::uint32_t context = 0;
+  for (const auto& model : models_.all()) context = std::max(context, model->card.context_length);
+  const std::size_t most_items =
+      std::max(kMostOtherItems, std::size_t{context} + kCountedBeyondContext);
+  auto json = text::parse_json(body, {.max_depth = kMaxJsonDepth, .max_items = most_items});
+  if (json) return std::move(*json);
+  if (json.error().code() != ErrorCode::kResourceExhausted) {
+    return make_api_error(ApiErrorCode::kInvalidJson, "", "{}", json.error().message());
+  }
+  if (api == openai::Api::kCompletions) {
+    return prompt_too_long("prompt", format("more than {}", most_items), context);
+  }
+  return make_api_error(ApiErrorCode::kInvalidValue, "", "the body has {}; no field takes so many",
+                        json.error().message());
 }
 
 ApiResult<Model*> Preparer::find_model(const std::string& name) const {
@@ -132,10 +160,11 @@ ApiResult<std::shared_ptr<const chat_template::ChatTemplate>> Preparer::find_tem
   return model.chat_template;
 }
 
-ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
+ApiResult<Prepared> Preparer::prepare_chat(text::Json body) const {
   const MonotonicTime begin = clock_.now();
-  ASSIGN_OR_RETURN_API(openai::ChatRequest request,
-                       openai::parse_chat_request(body, chat_table_, options_.unknown_fields));
+  ASSIGN_OR_RETURN_API(
+      openai::ChatRequest request,
+      openai::parse_chat_request(std::move(body), chat_table_, options_.unknown_fields));
   Prepared prepared;
   prepared.api = openai::Api::kChat;
   ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model));
@@ -153,10 +182,10 @@ ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
     const std::string sentinel = ids_.make_request_id();
     ASSIGN_OR_RETURN_API(
         const text::OriginText text,
-        chat_text(request, {*chat_template, *model.tokenizer, clock_.unix_us(), sentinel},
-                  prepared));
+        chat_text(std::move(request),
+                  {*chat_template, *model.tokenizer, clock_.unix_us(), sentinel}, prepared));
     rendered = clock_.now();
-    ASSIGN_OR_RETURN_API(prompt.token_ids, encode(*model.tokenizer, text, false, "messages"));
+    ASSIGN_OR_RETURN_API(prompt.token_ids, encode(model, text, false, "messages"));
     if (prepared.request.annotations.formatted_prompt) prepared.formatted_prompt = text.bytes();
   }
   prepared.prompts.push_back(std::move(prompt));
@@ -180,9 +209,8 @@ ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body) const 
   const MonotonicTime parsed = clock_.now();
   for (std::size_t i = 0; i < request.prompts.size(); ++i) {
     const std::string path = request.prompts.size() == 1 ? "prompt" : format("prompt[{}]", i);
-    ASSIGN_OR_RETURN_API(
-        PreparedPrompt prompt,
-        completion_prompt(request, request.prompts[i], *prepared.model->tokenizer, path));
+    ASSIGN_OR_RETURN_API(PreparedPrompt prompt,
+                         completion_prompt(request, request.prompts[i], *prepared.model, path));
     prepared.prompts.push_back(std::move(prompt));
   }
   prepared.request = std::move(request.shared);

@@ -59,7 +59,8 @@ class Preparer final {
   }
 
  private:
-  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(const text::Json& body) const;
+  [[nodiscard]] openai::ApiResult<text::Json> parse(openai::Api api, std::string_view body) const;
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(text::Json body) const;
   [[nodiscard]] openai::ApiResult<std::shared_ptr<const chat_template::ChatTemplate>> find_template(
       const openai::ChatRequest& request, const Model& model) const;
   [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body) const;

@@ -98,15 +98,15 @@ ApiStatus take_extension(Extension extension, ChatRequest& request) {
 
 }  // namespace
 
-ApiResult<ChatRequest> parse_chat_request(const Json& body, const FieldTable& table,
+ApiResult<ChatRequest> parse_chat_request(Json body, const FieldTable& table,
                                           UnknownFields unknown) {
   ASSIGN_OR_RETURN_API(auto ignored, check_fields(body, table, unknown));
-  const Json::Object& object = body.as_object();
+  Json::Object& object = body.as_object();
   ChatRequest request;
   ASSIGN_OR_RETURN_API(request.shared, parse_shared_fields(object));
   request.shared.ignored_fields = std::move(ignored);
   ASSIGN_OR_RETURN_API(request.messages,
-                       parse_messages(find_present(object, "messages")->as_array()));
+                       parse_messages(std::move(object.find("messages")->as_array())));
   RETURN_IF_API_ERROR(parse_max_tokens(object, request.shared));
   read_logprobs(object, request.shared.output);
   RETURN_IF_API_ERROR(check_tool_choice(object));

@@ -216,8 +216,13 @@ std::string FieldPath::text() const {
 }
 
 ApiStatus check_text(std::string_view text, const TextSpec& spec, const FieldPath& path) {
-  const std::string_view unit = spec.unit == TextUnit::kBytes ? "bytes" : "characters";
-  RETURN_IF_API_ERROR(check_size(size_of(text, spec.unit), spec.size, unit, path));
+  // A text without an upper limit is not counted to its end.
+  constexpr std::size_t kMostBytesOfCharacter = 4;
+  const bool is_unlimited = spec.size.max == SizeRange{}.max;
+  if (!is_unlimited || text.size() / kMostBytesOfCharacter < spec.size.min) {
+    const std::string_view unit = spec.unit == TextUnit::kBytes ? "bytes" : "characters";
+    RETURN_IF_API_ERROR(check_size(size_of(text, spec.unit), spec.size, unit, path));
+  }
   if (!has_form(text, spec.form)) {
     const std::string where = path.text();
     return make_api_error(ApiErrorCode::kInvalidValue, where, "{} is '{}'; it must be {}", where,

@@ -38,6 +38,13 @@ constexpr ValueSpec kTool = any_object();
 constexpr ValueSpec kModality =
     text_of({.values = kModalities, .error = ApiErrorCode::kUnsupportedParameter});
 
+constexpr ValueSpec variables() {
+  ValueSpec spec = any_object();
+  spec.members.max = 1024;
+  return spec;
+}
+constexpr ValueSpec kVariables = variables();
+
 constexpr ValueSpec tool_choice() {
   ValueSpec spec = one_of(kToolChoices);
   spec.kinds = Kind::kString | Kind::kObject;
@@ -63,8 +70,8 @@ constexpr FieldSpec kRows[] = {
      "Template variable; none also sets enable_thinking to false.", kTemplate},
     {"documents", any_array(), "none", "Template variable.", kTemplate},
     {"verbosity", any_text(), "none", "Template variable.", kTemplate},
-    {"chat_template_kwargs", any_object(), "{}", "More template variables, over all others."},
-    {"chat_template_args", any_object(), "{}", "Another name of chat_template_kwargs."},
+    {"chat_template_kwargs", kVariables, "{}", "More template variables, over all others."},
+    {"chat_template_args", kVariables, "{}", "Another name of chat_template_kwargs."},
     with_example({"chat_template", text_bytes(1, kMaxTemplateBytes), "the model's",
                   "A template in place of the model's, in UTF-8 bytes."},
                  R"("{{ messages[0].content }}")"),

@@ -31,7 +31,7 @@ ApiStatus check_content(const Json& content, bool is_assistant, const FieldPath&
   return {};
 }
 
-ApiResult<Json> parse_message(const Json::Object& message, const FieldPath& path) {
+ApiStatus check_message(const Json::Object& message, const FieldPath& path) {
   const std::string role = *string_of(message, "role");
   RETURN_IF_API_ERROR(check_content(*find_present(message, "content"), role == "assistant",
                                     path.member("content")));
@@ -41,24 +41,24 @@ ApiResult<Json> parse_message(const Json::Object& message, const FieldPath& path
                           "{} is missing; a message of the role tool names the call it answers",
                           where);
   }
-  Json::Object kept;
-  for (const auto& [name, value] : message) {
-    if (!value.is_null() && name != "tool_calls") kept.set(name, value);
-  }
-  return Json(std::move(kept));
+  return {};
+}
+
+void drop_absent(Json::Object& message) {
+  message.erase_if([](const Json::Member& member) {
+    return member.second.is_null() || member.first == "tool_calls";
+  });
 }
 
 }  // namespace
 
-ApiResult<Json::Array> parse_messages(const Json::Array& messages) {
+ApiResult<Json::Array> parse_messages(Json::Array messages) {
   const FieldPath path("messages");
-  Json::Array parsed;
-  parsed.reserve(messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    ASSIGN_OR_RETURN_API(Json message, parse_message(messages[i].as_object(), path.item(i)));
-    parsed.push_back(std::move(message));
+    RETURN_IF_API_ERROR(check_message(messages[i].as_object(), path.item(i)));
+    drop_absent(messages[i].as_object());
   }
-  return parsed;
+  return messages;
 }
 
 }  // namespace penstock::openai

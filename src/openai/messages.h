@@ -9,6 +9,6 @@ namespace penstock::openai {
 // Checks what roles, parts and companions decide together, and returns the messages without
 // members that are null. `messages` has passed check_fields(); members that no row lists are handed
 // to the template as they are.
-[[nodiscard]] ApiResult<text::Json::Array> parse_messages(const text::Json::Array& messages);
+[[nodiscard]] ApiResult<text::Json::Array> parse_messages(text::Json::Array messages);
 
 }  // namespace penstock::openai

@@ -194,6 +194,15 @@ inline void add_members(const ObjectSpec& spec, ValueCases& cases) {
   }
 }
 
+inline void add_member_count(const ValueSpec& spec, const Json& value, ValueCases& cases) {
+  Json::Object many;
+  for (std::size_t i = 0; i < spec.members.max; ++i) many.set(std::to_string(i), value);
+  cases.good.emplace_back(many);
+  many.set(std::to_string(spec.members.max), value);
+  cases.bad.push_back(
+      {Json(std::move(many)), "", "of too many members", ApiErrorCode::kInvalidValue});
+}
+
 inline void add_map(const ValueSpec& spec, ValueCases& cases) {
   const ObjectSpec& object = *spec.object;
   const ValueCases values = cases_of(*object.each);
@@ -213,14 +222,7 @@ inline void add_map(const ValueSpec& spec, ValueCases& cases) {
     cases.bad.push_back({Json(Json::Object{{name, values.good.front()}}), "." + clipped(name),
                          "a name is " + bad.why, bad.code});
   }
-  const auto members = [&](std::size_t n) {
-    Json::Object many;
-    for (std::size_t i = 0; i < n; ++i) many.set(std::to_string(i), values.good.front());
-    return Json(std::move(many));
-  };
-  cases.good.push_back(members(spec.members.max));
-  cases.bad.push_back(
-      {members(spec.members.max + 1), "", "of too many members", ApiErrorCode::kInvalidValue});
+  add_member_count(spec, values.good.front(), cases);
 }
 
 }  // namespace field_cases
@@ -246,6 +248,7 @@ inline ValueCases cases_of(const ValueSpec& spec) {
   if (has_kind(spec.kinds, Kind::kObject)) {
     if (spec.object == nullptr) {
       cases.good.emplace_back(Json::Object{});
+      if (spec.members.max <= kMostSize) add_member_count(spec, Json(1), cases);
     } else if (spec.object->others == OtherMembers::kEach) {
       add_map(spec, cases);
     } else {
