@@ -136,6 +136,8 @@ void add_request_settings(Settings& table, ServeSettings& v) {
             "Comment lines in silent streams; 0 = off");
   table.add("force-include-usage", &v.force_include_usage, "Every stream ends with its usage");
   table.add("max-n", &v.max_n, SettingRange{1, 128}, "Largest n of a request");
+  table.add("allow-request-template", &v.allow_request_template,
+            "Take chat_template from requests; whoever sends one can write special tokens");
   table.add("unknown-fields", &v.unknown_fields, {"ignore", "reject"},
             "What to do with request fields that are not in the API");
 }
@@ -208,6 +210,7 @@ Result<frontend::FrontendOptions> frontend_options(const ServeSettings& v) {
   options.sse_keepalive = milliseconds(v.sse_keepalive_ms);
   options.force_include_usage = v.force_include_usage;
   options.max_n = static_cast<std::uint32_t>(v.max_n);
+  options.allow_request_template = v.allow_request_template;
   options.unknown_fields = v.unknown_fields == "reject" ? openai::UnknownFields::kReject
                                                         : openai::UnknownFields::kIgnore;
   options.use_generation_config = v.generation_config;

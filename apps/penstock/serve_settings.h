@@ -53,6 +53,7 @@ struct ServeSettings {
   std::int64_t sse_keepalive_ms = 10'000;
   bool force_include_usage = false;
   std::int64_t max_n = 16;
+  bool allow_request_template = false;
   bool generation_config = true;
   bool http_metrics = true;
   std::string metrics_prefix = "penstock_frontend";

@@ -54,7 +54,7 @@ ApiStatus check_media(const net::HttpRequest& request) {
 
 RequestRecord refusal_record(const ApiError& error, openai::Api api, const RequestContext& context,
                              const Clock& clock) {
-  RequestRecord record = begin_record(context, clock);
+  RequestRecord record = begin_record(context, {}, clock);
   record.endpoint = endpoint_label(api);
   record.phase = "admit";
   record.error = openai::row_of(error.code).name;
@@ -75,8 +75,9 @@ struct Frontend::Impl {
         models(deps.pool, std::move(served)),
         probe(deps.registry, options.metrics_prefix, cards_of(models)),
         preparer(models, options, deps.clock, ids),
+        openapi(openapi_body(preparer, options.version)),
         in_flight(deps.pool, options.max_inflight),
-        tokenizers(options.tokenizer_threads, options.tokenize_queue),
+        tokenizers(options.tokenizer_threads, options.tokenize_queue, deps.clock),
         explain(options.explain_records),
         services{options,  deps.clock, deps.ledger, probe,
                  preparer, tokenizers, in_flight,   explain} {}
@@ -100,6 +101,7 @@ struct Frontend::Impl {
   Models models;
   const Probe probe;
   const Preparer preparer;
+  const std::string openapi;  // the body of /openapi.json
   InFlight in_flight;
   TokenizerPool tokenizers;
   ExplainStore explain;
@@ -232,6 +234,8 @@ void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRe
     case Route::kHealth:
       return exchange.respond(
           service_response(route, service_view(), request.query, std::move(headers)));
+    case Route::kOpenApi:
+      return exchange.respond(json_response(200, openapi, std::move(headers)));
     case Route::kChat:
     case Route::kCompletions:
       break;
@@ -259,14 +263,16 @@ net::HttpHeaderCheck Frontend::header_check() {
 net::HttpErrorBody Frontend::error_body() {
   return [impl = impl_.get()](int status, std::string_view message) {
     ApiError error;
-    error.code = openai::code_of_status(status);
+    const bool is_overload = status == 503;  // net's only use of it: memory for bodies
+    error.code = is_overload ? ApiErrorCode::kOverloaded : openai::code_of_status(status);
     error.message = std::string(message);
+    if (is_overload) error.param.emplace("http_body_memory");
     const std::string id = impl->ids.make_request_id();
     net::HttpHeaders headers = impl->options.cors.headers_of_any();
     headers.push_back({"x-request-id", id});
     headers.push_back({"x-penstock-request-id", id});
     net::HttpResponse response = error_response(error, impl->options, std::move(headers));
-    response.status = status;
+    if (!is_overload) response.status = status;
     return response;
   };
 }

@@ -35,6 +35,7 @@ void Generation::start() {
   if (services_.clock.now() >= context_.deadline) return on_deadline();
   exchange_->on_disconnect(weakly(&Generation::on_disconnect));
   arm_timer();
+  const std::size_t body_bytes = exchange_->request().body.size();
   TokenizerPool::Job job = [self = shared_from_this(),
                             body = std::move(exchange_->request().body)]() mutable {
     if (self->is_abandoned_.load(std::memory_order_acquire)) return;
@@ -44,7 +45,7 @@ void Generation::start() {
       self->on_prepared(std::move(prepared));
     });
   };
-  if (services_.tokenizers.try_submit(std::move(job))) return;
+  if (services_.tokenizers.try_submit(body_bytes, std::move(job))) return;
   services_.probe.request_rejected(*meters_, kind(), "tokenize_queue");
   fail(make_api_error(ApiErrorCode::kOverloaded, "tokenize_queue",
                       "{} requests wait to be tokenized; try again later",

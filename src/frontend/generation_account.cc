@@ -46,7 +46,8 @@ void Generation::settle(const openai::ApiError* error) {
 
 RequestRecord Generation::record(const openai::ApiError* error) const {
   const MonotonicTime now = services_.clock.now();
-  RequestRecord record = begin_record(context_, services_.clock);
+  RequestRecord record = begin_record(
+      context_, prepared_ ? prepared_->request.hints : openai::HintWish{}, services_.clock);
   record.endpoint = endpoint_label(api_);
   record.tokens = used_tokens(error);
   record.phase = phase_name();

@@ -67,7 +67,7 @@ void Generation::take_output(const rpc::Output& output) {
 }
 
 bool Generation::take_prompt_logprobs(const rpc::Output& output) {
-  const auto& wanted = prepared_->request.output.prompt_logprobs;
+  const auto wanted = prepared_->request.output.computed_prompt_logprobs();
   const std::uint32_t prompt = output.sequence / prepared_->request.n;
   if (!wanted || has_prompt_logprobs_[prompt]) return true;
   const std::vector<openai::TokenId>& token_ids = prepared_->prompts[prompt].token_ids;

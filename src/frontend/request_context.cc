@@ -74,7 +74,8 @@ ApiStatus read_pins(const net::HttpRequest& request, RequestContext& context) {
   ASSIGN_OR_RETURN_API(const auto rank,
                        integer_header<std::uint32_t>(request, kRankPin.name, kRankPin.alias));
   if (rank.value_or(0) == 0) return {};
-  return make_api_error(ApiErrorCode::kInvalidValue, kRankPin.name,
+  const bool is_own = request.find_header(kRankPin.name) != nullptr;
+  return make_api_error(ApiErrorCode::kInvalidValue, is_own ? kRankPin.name : kRankPin.alias,
                         "rank {} does not exist; every worker here has rank 0 alone", *rank);
 }
 
@@ -143,13 +144,11 @@ ApiStatus read_headers(const net::HttpRequest& request, const FrontendOptions& o
   }
   RETURN_IF_API_ERROR(read_pins(request, context));
   ASSIGN_OR_RETURN_API(
-      const auto priority,
+      context.priority,
       integer_header<std::int32_t>(request, "x-penstock-priority", "x-dynamo-request-priority"));
-  ASSIGN_OR_RETURN_API(const auto strict,
+  ASSIGN_OR_RETURN_API(context.strict_priority,
                        integer_header<std::uint32_t>(request, "x-penstock-strict-priority",
                                                      "x-dynamo-request-strict-priority"));
-  context.priority = priority.value_or(0);
-  context.strict_priority = strict.value_or(0);
   return read_deadline(request, options, now, context);
 }
 

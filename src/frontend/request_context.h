@@ -20,8 +20,9 @@ struct RequestContext {
   std::string correlation_id;  // the client's x-request-id, else the request id
   MonotonicTime received_at{};
   MonotonicTime deadline{};
-  std::int32_t priority = 0;  // as asked; the tenant may lower both (make_submit)
-  std::uint32_t strict_priority = 0;
+  // As asked: these win over the request's own hints, and the tenant may lower both (make_submit).
+  std::optional<std::int32_t> priority;
+  std::optional<std::uint32_t> strict_priority;
   std::optional<std::uint64_t> pinned_worker;
   Caller caller;        // set before anything is asked of a worker
   Admission admission;  // its place in the tenant's quota

@@ -44,6 +44,7 @@ bool needs_key(Route route) noexcept {
     case Route::kReady:
     case Route::kHealth:
     case Route::kMetrics:
+    case Route::kOpenApi:
       return false;
   }
   return true;
@@ -64,7 +65,7 @@ RouteTable::RouteTable()
           {"embeddings", "/v1/embeddings", false, kPost, std::nullopt},
           {"messages", "/v1/messages", false, kPost, std::nullopt},
           {"messages", "/v1/messages/count_tokens", false, kPost, std::nullopt},
-          {"", "/openapi.json", false, kGet, std::nullopt},
+          {"", "/openapi.json", false, kGet, Route::kOpenApi},
       } {}
 
 Result<RouteTable> RouteTable::moved(const std::vector<std::string>& moves) {

@@ -24,6 +24,7 @@ enum class Route : std::uint8_t {
   kReady,
   kHealth,
   kMetrics,
+  kOpenApi,
 };
 
 // Whether a caller must say who it is. What probes and scrapers ask needs no key.

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "frontend/error_response.h"
 #include "openai/json_out.h"
+#include "openai/openapi.h"
 #include "text/json.h"
 
 namespace penstock::frontend {
@@ -144,6 +145,12 @@ std::string health_body(const Models& models, bool is_draining, std::string_view
   out += R"(},"discovery":{"backend":"memory","age_ms":0},)";
   openai::append_string_member(out, "version", version);
   return out + '}';
+}
+
+std::string openapi_body(const Preparer& preparer, std::string_view version) {
+  return text::to_json(openai::openapi({.chat = preparer.table(openai::Api::kChat),
+                                        .completions = preparer.table(openai::Api::kCompletions),
+                                        .version = version}));
 }
 
 std::string stalled_body(const Models& models) {

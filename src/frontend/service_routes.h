@@ -8,6 +8,7 @@
 #include "frontend/access/tenant.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
+#include "frontend/preparation.h"
 #include "frontend/probe.h"
 #include "frontend/routes.h"
 #include "metrics/registry.h"
@@ -40,6 +41,9 @@ struct ServiceView {
 [[nodiscard]] bool is_ready(const Models& models, bool is_draining, std::string_view model);
 [[nodiscard]] std::string health_body(const Models& models, bool is_draining,
                                       std::string_view version);
+
+// The description of the public API, from the tables that `preparer` validates with.
+[[nodiscard]] std::string openapi_body(const Preparer& preparer, std::string_view version);
 
 // What /live says of the first model whose engine is stuck; empty when none is.
 [[nodiscard]] std::string stalled_body(const Models& models);

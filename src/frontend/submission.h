@@ -18,7 +18,9 @@ namespace penstock::frontend {
                                       std::uint32_t prompt_index, MonotonicTime now);
 
 // What is known of a request from its headers on: ids, caller, priorities, time of arrival.
-[[nodiscard]] RequestRecord begin_record(const RequestContext& context, const Clock& clock);
+// `hints`: its own, when they are known.
+[[nodiscard]] RequestRecord begin_record(const RequestContext& context,
+                                         const openai::HintWish& hints, const Clock& clock);
 
 // `created`: Unix seconds.
 [[nodiscard]] AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,

@@ -200,6 +200,16 @@ TEST_F(Tenants, priorities_are_lowered_and_weights_passed_on) {
   EXPECT_EQ(last_submit().weight, 2.5F);
 }
 
+TEST_F(Tenants, priorities_in_the_body_are_lowered_too) {
+  serve({.max_priority = 3, .max_strict_priority = 1});
+  const std::string hints = R"(,"penstock":{"agent_hints":{"priority":9,"strict_priority":7}})";
+  EXPECT_EQ(ask("key-a1", hints).status, 200);
+  EXPECT_EQ(last_submit().priority, 3);
+  EXPECT_EQ(last_submit().strict_priority, 1U);
+  EXPECT_EQ(ask("key-a1", hints, {{"x-penstock-priority", "-1"}}).status, 200);
+  EXPECT_EQ(last_submit().priority, -1) << "the header wins";
+}
+
 TEST_F(Tenants, the_longest_deadline_is_the_tenants) {
   serve({.max_deadline = seconds(5)});
   EXPECT_EQ(ask("key-a1").status, 200);
