@@ -36,11 +36,12 @@ void Generation::start() {
   exchange_->on_disconnect(weakly(&Generation::on_disconnect));
   arm_timer();
   const std::size_t body_bytes = exchange_->request().body.size();
-  TokenizerPool::Job job = [self = shared_from_this(),
-                            body = std::move(exchange_->request().body)]() mutable {
+  TokenizerPool::Job job = [self = shared_from_this(), body = std::move(exchange_->request().body),
+                            lease = std::move(exchange_->request().body_lease)]() mutable {
     if (self->is_abandoned_.load(std::memory_order_acquire)) return;
     auto prepared = self->prepare(body);
     body = {};
+    lease.release();
     self->exchange_->post([self, prepared = std::move(prepared)]() mutable {
       self->on_prepared(std::move(prepared));
     });
