@@ -22,12 +22,15 @@ class Harness {
   using FindStall = std::function<std::optional<WorkerStall>()>;
 
   explicit Harness(FakeWorker::Scripter scripter, FrontendOptions options = {},
-                   FindStall find_stall = {})
+                   FindStall find_stall = {},
+                   std::shared_ptr<const tokenizer::Tokenizer> tokenizer = make_byte_tokenizer())
       : pool_(2) {
     rpc::ChannelPair channel = rpc::make_in_process_channel();
     worker_ = std::make_unique<FakeWorker>(std::move(channel.worker), std::move(scripter));
     std::vector<ServedModel> models;
-    models.push_back({make_card(), make_byte_tokenizer(), make_chat_template(),
+    discovery::ModelCard card = make_card();
+    card.vocab_size = tokenizer->vocab_size();
+    models.push_back({std::move(card), std::move(tokenizer), make_chat_template(),
                       std::move(channel.frontend), std::move(find_stall)});
     frontend_ = std::make_unique<Frontend>(
         std::move(options), FrontendDeps{pool_, ledger_, clock_, registry_}, std::move(models));
