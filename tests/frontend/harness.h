@@ -23,14 +23,18 @@ class Harness {
 
   // `keys`: what every request then needs a key of.
   explicit Harness(FakeWorker::Scripter scripter, FrontendOptions options = {},
-                   FindStall find_stall = {}, std::optional<AccessConfig> keys = {})
+                   FindStall find_stall = {},
+                   std::shared_ptr<const tokenizer::Tokenizer> tokenizer = make_byte_tokenizer(),
+                   std::optional<AccessConfig> keys = {})
       : pool_(2) {
     const auto tell = [this](std::string what) { return [this, what] { told_ += what; }; };
     if (keys) access_.emplace(clock_, std::move(*keys));
     rpc::ChannelPair channel = rpc::make_in_process_channel();
     worker_ = std::make_unique<FakeWorker>(std::move(channel.worker), std::move(scripter));
     std::vector<ServedModel> models;
-    models.push_back({make_card(), make_byte_tokenizer(), make_chat_template(),
+    discovery::ModelCard card = make_card();
+    card.vocab_size = tokenizer->vocab_size();
+    models.push_back({std::move(card), std::move(tokenizer), make_chat_template(),
                       std::move(channel.frontend), std::move(find_stall), 1,
                       WorkerControl{tell("drain "), tell("resume ")}});
     frontend_ = std::make_unique<Frontend>(

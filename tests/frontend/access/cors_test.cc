@@ -67,7 +67,7 @@ TEST(Cors, preflights_of_known_paths_are_answered_without_a_key) {
   AccessConfig keys;
   keys.tenants = {{.name = "t", .share_cache = true}};
   keys.keys = {{.id = "k", .digest = sha256("k"), .tenant = "t"}};
-  Harness harness(says_x(), with_origins({"*"}), {}, keys);
+  Harness harness(says_x(), with_origins({"*"}), {}, make_byte_tokenizer(), keys);
   const auto ask = [&](std::string path) {
     return harness
         .send("OPTIONS", std::move(path), "",

@@ -35,7 +35,7 @@ class Tenants : public ::testing::Test {
  protected:
   void serve(TenantPolicy policy, FakeWorker::Scripter scripter = says_x()) {
     harness.emplace(std::move(scripter), FrontendOptions{}, Harness::FindStall{},
-                    tenant_is(std::move(policy)));
+                    make_byte_tokenizer(), tenant_is(std::move(policy)));
   }
   std::shared_ptr<FakeExchange> start(std::string_view key, const std::string& more = "",
                                       net::HttpHeaders headers = {}) {

@@ -22,7 +22,7 @@ class AdminPort : public ::testing::Test {
   void serve(AdminOptions options = {}, FakeWorker::Scripter scripter = says_x(),
              std::optional<AccessConfig> keys = {}, FrontendOptions frontend = {}) {
     harness.emplace(std::move(scripter), std::move(frontend), Harness::FindStall{},
-                    std::move(keys));
+                    make_byte_tokenizer(), std::move(keys));
     admin.emplace(std::move(options), harness->frontend().admin_view());
   }
   std::shared_ptr<FakeExchange> start(std::string method, std::string path, std::string body = "",
