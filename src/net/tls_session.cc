@@ -20,40 +20,6 @@ namespace {
 // and one system call.
 constexpr std::size_t kMaxRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
 
-// OpenSSL's door to the socket. Its own socket BIO would raise SIGPIPE.
-int bio_read(BIO* bio, char* into, int size) {
-  auto& socket = *static_cast<Socket*>(BIO_get_data(bio));
-  BIO_clear_retry_flags(bio);
-  const IoCount got = socket.read({into, static_cast<std::size_t>(size)});
-  if (got.would_block()) BIO_set_retry_read(bio);
-  return got.error != 0 ? -1 : static_cast<int>(got.bytes);
-}
-
-int bio_write(BIO* bio, const char* bytes, int size) {
-  auto& socket = *static_cast<Socket*>(BIO_get_data(bio));
-  BIO_clear_retry_flags(bio);
-  const iovec piece{const_cast<char*>(bytes), static_cast<std::size_t>(size)};
-  const IoCount sent = socket.write({&piece, 1});
-  if (sent.would_block()) BIO_set_retry_write(bio);
-  return sent.error != 0 ? -1 : static_cast<int>(sent.bytes);
-}
-
-long bio_control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-const BIO_METHOD* socket_bio_method() {
-  static const BIO_METHOD* const method = [] {
-    BIO_METHOD* const made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
-    if (made == nullptr) throw std::bad_alloc();
-    BIO_meth_set_read(made, bio_read);
-    BIO_meth_set_write(made, bio_write);
-    BIO_meth_set_ctrl(made, bio_control);
-    return made;
-  }();
-  return method;
-}
-
 // The front of `pieces` as one span: the first piece where it fills a record, else joined.
 std::span<const char> join_front(std::span<const iovec> pieces,
                                  std::array<char, kMaxRecordBytes>& buffer) noexcept {
@@ -73,10 +39,48 @@ std::span<const char> join_front(std::span<const iovec> pieces,
 
 }  // namespace
 
+// The library's own socket BIO would raise SIGPIPE.
+struct TlsSession::Bio {
+  static int read(BIO* bio, char* into, int size) {
+    auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    const std::size_t limit = std::min(static_cast<std::size_t>(size), session.allowance_);
+    // Without an allowance the socket is still readable: the next turn goes on.
+    const IoCount got = limit > 0 ? session.socket_.read({into, limit}) : IoCount{0, EAGAIN};
+    session.allowance_ -= got.bytes;
+    if (got.would_block()) BIO_set_retry_read(bio);
+    return got.error != 0 ? -1 : static_cast<int>(got.bytes);
+  }
+
+  static int write(BIO* bio, const char* bytes, int size) {
+    auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    const iovec piece{const_cast<char*>(bytes), static_cast<std::size_t>(size)};
+    const IoCount sent = session.socket_.write({&piece, 1});
+    if (sent.would_block()) BIO_set_retry_write(bio);
+    return sent.error != 0 ? -1 : static_cast<int>(sent.bytes);
+  }
+
+  static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+  static const BIO_METHOD* method() {
+    static const BIO_METHOD* const made = [] {
+      BIO_METHOD* const fresh =
+          BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "penstock socket");
+      if (fresh == nullptr) throw std::bad_alloc();
+      BIO_meth_set_read(fresh, read);
+      BIO_meth_set_write(fresh, write);
+      BIO_meth_set_ctrl(fresh, control);
+      return fresh;
+    }();
+    return made;
+  }
+};
+
 TlsSession::TlsSession(Socket& socket, SslPtr ssl) : socket_(socket), ssl_(std::move(ssl)) {
-  BIO* const bio = BIO_new(socket_bio_method());
+  BIO* const bio = BIO_new(Bio::method());
   if (bio == nullptr) throw std::bad_alloc();
-  BIO_set_data(bio, &socket_);
+  BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);  // takes it
 }
@@ -85,6 +89,7 @@ TlsSession::~TlsSession() = default;
 
 TlsSession::Handshake TlsSession::shake_hands() noexcept {
   ERR_clear_error();
+  allowance_ = kMaxBytesPerCall;
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     is_established_ = true;
@@ -127,6 +132,7 @@ int TlsSession::explain_read(int result) noexcept {
 
 IoCount TlsSession::read(std::span<char> into) noexcept {
   std::size_t total = 0;
+  allowance_ = kMaxBytesPerCall;
   while (total < into.size()) {
     if (is_broken_) return {total, total > 0 ? 0 : ECONNRESET};
     ERR_clear_error();
@@ -145,6 +151,7 @@ IoCount TlsSession::read(std::span<char> into) noexcept {
 IoCount TlsSession::peek() noexcept {
   if (is_broken_) return {0, ECONNRESET};
   ERR_clear_error();
+  allowance_ = kMaxBytesPerCall;
   char byte = 0;
   std::size_t num_read = 0;
   const int result = SSL_peek_ex(ssl_.get(), &byte, 1, &num_read);

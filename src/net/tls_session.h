@@ -38,16 +38,24 @@ class TlsSession final {
   // Tells the peer that no more will be written. False = not yet: again when writable.
   [[nodiscard]] bool send_close() noexcept;
 
+  // One call takes at most this from the socket, whatever the records hold: a peer that sends
+  // nothing but new keys would otherwise keep OpenSSL busy for ever.
+  static constexpr std::size_t kMaxBytesPerCall = 32UL << 10;
+
   // What the next read() needs, after one or after peek().
   enum class Need : unsigned char { kNothing, kReadable, kWritable };
   [[nodiscard]] Need read_need() const noexcept { return read_need_; }
 
  private:
+  struct Bio;  // OpenSSL's door to the socket
+  friend struct Bio;
+
   [[nodiscard]] int explain_read(int result) noexcept;
 
   Socket& socket_;
   const SslPtr ssl_;
   Need read_need_ = Need::kReadable;
+  std::size_t allowance_ = 0;  // of the current call, in bytes from the socket
   bool is_established_ = false;
   bool close_sent_ = false;
   bool is_broken_ = false;  // OpenSSL allows no further call

@@ -49,12 +49,12 @@ std::string TlsClient::make_hello() {
   return take_output();
 }
 
-bool TlsClient::shake_hands() {
+bool TlsClient::shake_hands(std::string_view first) {
   for (;;) {
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
     const int error = SSL_get_error(ssl_.get(), result);
-    if (!send_raw(take_output())) return false;
+    if (!send_raw(result == 1 ? take_output() + encrypt(first) : take_output())) return false;
     if (result == 1) return true;
     if (error != SSL_ERROR_WANT_READ) return false;
     std::array<char, 16384> buffer;
@@ -101,9 +101,12 @@ bool TlsClient::got_close() const {
   return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
-bool TlsClient::update_keys() {
-  SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED);
-  SSL_do_handshake(ssl_.get());
+bool TlsClient::update_keys(int count, bool asks_server) {
+  for (int i = 0; i < count; ++i) {
+    SSL_key_update(ssl_.get(),
+                   asks_server ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(ssl_.get());
+  }
   return send_raw(take_output());
 }
 

@@ -27,7 +27,8 @@ class TlsClient final : public RawClient {
   ~TlsClient() override;
 
   // True once the client's side is done; under TLS 1.3 the server may still refuse afterwards.
-  bool shake_hands();
+  // `first` leaves together with the last flight.
+  bool shake_hands(std::string_view first = {});
   // What the handshake sends first.
   std::string make_hello();
   // Records that carry `bytes`, to be sent by send_raw().
@@ -40,7 +41,8 @@ class TlsClient final : public RawClient {
   bool close_session();
   // Whether the server has ended the session in good order.
   [[nodiscard]] bool got_close() const;
-  bool update_keys();
+  // New keys for what this side sends, `count` times; perhaps asks the server for the same.
+  bool update_keys(int count, bool asks_server);
   // True if the server takes part in a second handshake.
   bool renegotiate();
 
