@@ -6,14 +6,18 @@
 #include <iterator>
 #include <thread>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "chat_template/chat_template.h"
+#include "frontend/admin/admin.h"
 #include "frontend/frontend.h"
 #include "metrics/registry.h"
 #include "model/chat_template_source.h"
 #include "model/model_files.h"
+#include "net/file_limit.h"
 #include "net/http_server.h"
 #include "net/io_pool.h"
+#include "penstock/api_keys_file.h"
 #include "penstock/serve_settings.h"
 #include "penstock/signals.h"
 #include "penstock/start_log.h"
@@ -35,6 +39,7 @@ constexpr int kExitDone = 0;
 constexpr int kExitFlags = 2;
 constexpr int kExitStartFailed = 4;
 constexpr Duration kCloseTimeout = seconds(5);
+constexpr std::uint64_t kWorkerId = 1;
 
 constexpr const char* kNoModel =
     "penstock serve: --model is missing. It takes a .gguf file or a folder with config.json, "
@@ -65,32 +70,47 @@ Result<std::optional<std::string>> template_source(const ServeSettings& settings
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
+// Only this machine can reach it.
+bool is_loopback(const std::string& host) {
+  const bool is_ipv4 = host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || host == "::1" || (is_ipv4 && host.starts_with("127."));
+}
+
 // Everything a running server is made of, in order of construction; torn down in reverse.
 class Server final {
  public:
-  explicit Server(const ServeSettings& settings) : settings_(settings) {}
+  // `config`: what /config shows.
+  Server(const ServeSettings& settings, std::string config)
+      : settings_(settings), config_(std::move(config)) {}
 
   Status start();
   void run_until_stopped();
   // After a start that failed half-way: stops what runs already. Once, instead of running.
   void abandon();
   [[nodiscard]] std::string ready_line() const {
-    return format("penstock ready http={}:{} admin=off", settings_.http_host, http_->port());
+    const std::string admin =
+        admin_http_ ? format("{}:{}", settings_.admin_host, admin_http_->port()) : "off";
+    return format("penstock ready http={}:{} admin={}", settings_.http_host, http_->port(), admin);
   }
 
  private:
   Status load_model();
   Status load_engine();
   Status start_worker();
+  Status read_api_keys();
+  Status read_admin_token();
   Status start_frontend();
+  Status start_admin();
   [[nodiscard]] metrics::Scope worker_scope();
   [[nodiscard]] std::optional<frontend::WorkerStall> find_stall() const;
   void shut_down(StopSignal signal);
 
   const ServeSettings& settings_;
+  const std::string config_;
   SystemClock clock_;
   StartLog start_log_{clock_};
   Ledger ledger_{clock_};
+  frontend::FrontendOptions frontend_options_;
   metrics::Registry metrics_;
   std::vector<std::string> names_;
   std::unique_ptr<model::ModelFiles> files_;
@@ -102,21 +122,55 @@ class Server final {
   std::unique_ptr<engine::StepTrace> trace_;
   std::unique_ptr<worker::Worker> worker_;
   std::unique_ptr<worker::Watchdog> watchdog_;
+  std::unique_ptr<frontend::Access> access_;  // null: no keys
+  ReloadList reloads_;
   std::unique_ptr<net::IoPool> pool_;
   std::unique_ptr<frontend::Frontend> frontend_;
   std::unique_ptr<net::HttpServer> http_;
+  std::optional<Sha256Digest> admin_token_;
+  std::unique_ptr<frontend::Admin> admin_;
+  std::unique_ptr<net::HttpServer> admin_http_;  // null: off
 };
 
 Status Server::start() {
   if (!settings_.trace.empty()) {
     ASSIGN_OR_RETURN(trace_, engine::StepTrace::open({.path = settings_.trace}, clock_, ledger_));
   }
+  // What may be wrong in the settings is told before the model is loaded.
+  ASSIGN_OR_RETURN(frontend_options_, frontend_options(settings_));
+  frontend_options_.version = PENSTOCK_VERSION;
+  RETURN_IF_ERROR(read_api_keys());
+  RETURN_IF_ERROR(read_admin_token());
   RETURN_IF_ERROR(load_model());
   RETURN_IF_ERROR(start_worker());
   RETURN_IF_ERROR(start_frontend());
+  RETURN_IF_ERROR(start_admin());
   for (const StartLog::Phase& phase : start_log_.phases()) {
     worker::record_start_phase(worker_scope(), phase.name, phase.took);
   }
+  return {};
+}
+
+Status Server::read_api_keys() {
+  const std::string& path = settings_.api_keys_file;
+  if (path.empty()) {
+    if (!is_loopback(settings_.http_host)) {
+      log_warning(
+          "--http-host {} can be reached from other machines and anyone there may ask; "
+          "give out keys with --api-keys-file",
+          settings_.http_host);
+    }
+    return {};
+  }
+  ASSIGN_OR_RETURN(frontend::AccessConfig config, read_api_keys_file(path));
+  start_log_.done("keys",
+                  format("{} keys of {} tenants", config.keys.size(), config.tenants.size()));
+  access_ = std::make_unique<frontend::Access>(clock_, std::move(config));
+  reloads_.add("--api-keys-file " + path, [this, &path]() -> Status {
+    ASSIGN_OR_RETURN(frontend::AccessConfig newer, read_api_keys_file(path));
+    access_->replace(std::move(newer));
+    return {};
+  });
   return {};
 }
 
@@ -170,7 +224,7 @@ Status Server::start_worker() {
                          facts.context_length));
   const worker::WorkerProbe probe(worker_scope());
   worker_ = std::make_unique<worker::Worker>(
-      worker::WorkerOptions{.worker_id = 1, .model_names = names_}, clock_,
+      worker::WorkerOptions{.worker_id = kWorkerId, .model_names = names_}, clock_,
       [&](engine::StepSink sink) {
         return engine_->make_loop({.clock = clock_,
                                    .ledger = ledger_,
@@ -205,25 +259,74 @@ Status Server::start_frontend() {
   served.chat_template = chat_template_;
   served.worker = std::move(channel.frontend);
   served.stall = [this] { return find_stall(); };
+  served.worker_id = kWorkerId;
+  served.control = {.drain = [this] { worker_->begin_drain(Duration::zero()); },
+                    .resume = [this] { worker_->resume(); }};
   start_log_.done("card", served.card.digests.model);
 
   const std::int64_t default_io = std::clamp<std::int64_t>(
       static_cast<std::int64_t>(std::thread::hardware_concurrency()) / 4, 1, 8);
   pool_ = std::make_unique<net::IoPool>(
       static_cast<std::size_t>(settings_.io_threads.value_or(default_io)));
-  frontend::FrontendOptions options = frontend_options(settings_);
-  options.version = PENSTOCK_VERSION;
   std::vector<frontend::ServedModel> models;
   models.push_back(std::move(served));
-  frontend_ = std::make_unique<frontend::Frontend>(
-      std::move(options),
-      frontend::FrontendDeps{
-          .pool = *pool_, .ledger = ledger_, .clock = clock_, .registry = metrics_},
-      std::move(models));
-  ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, http_options(settings_),
+  frontend_ = std::make_unique<frontend::Frontend>(frontend_options_,
+                                                   frontend::FrontendDeps{.pool = *pool_,
+                                                                          .ledger = ledger_,
+                                                                          .clock = clock_,
+                                                                          .registry = metrics_,
+                                                                          .access = access_.get()},
+                                                   std::move(models));
+  net::HttpServerOptions http = http_options(settings_);
+  http.check_headers = frontend_->header_check();
+  http.max_connections = net::ensure_file_limit(http.max_connections);
+  ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, std::move(http),
                                                   frontend_->handler(), frontend_->error_body()));
+  if (!settings_.tls_cert_path.empty()) {
+    reloads_.add("--tls-cert-path " + settings_.tls_cert_path,
+                 [this] { return http_->reload_certificates(); });
+  }
   start_log_.done("listen", format("{}:{}, {:.0f} ms since start", settings_.http_host,
                                    http_->port(), to_ms(start_log_.total())));
+  return {};
+}
+
+Status Server::read_admin_token() {
+  const std::string& path = settings_.admin_token_file;
+  if (settings_.admin_port < 0) return {};
+  if (path.empty()) {
+    if (is_loopback(settings_.admin_host)) return {};
+    return make_error(ErrorCode::kInvalid,
+                      "--admin-host {} can be reached from other machines: set --admin-token-file, "
+                      "or leave the admin port on 127.0.0.1 or off (--admin-port -1)",
+                      settings_.admin_host);
+  }
+  std::ifstream file(path);
+  std::string token;
+  if (!std::getline(file, token) || token.empty()) {
+    return make_error(ErrorCode::kNotFound,
+                      "--admin-token-file {}: its first line must be the token; make one with "
+                      "`openssl rand -hex 32`",
+                      path);
+  }
+  admin_token_ = sha256(token);
+  return {};
+}
+
+Status Server::start_admin() {
+  if (settings_.admin_port < 0) return {};
+  admin_ = std::make_unique<frontend::Admin>(
+      frontend::AdminOptions{.token = admin_token_, .config = config_}, frontend_->admin_view());
+  net::HttpServerOptions http = admin_http_options(settings_);
+  http.check_headers = admin_->header_check();
+  auto listening = net::HttpServer::listen(*pool_, ledger_, std::move(http), admin_->handler(),
+                                           admin_->error_body());
+  if (!listening) {
+    return std::unexpected(std::move(listening).error().with_context(
+        "the admin port (--admin-port: 0 picks a free one, -1 switches it off)"));
+  }
+  admin_http_ = std::move(*listening);
+  start_log_.done("admin", format("{}:{}", settings_.admin_host, admin_http_->port()));
   return {};
 }
 
@@ -236,13 +339,14 @@ std::optional<frontend::WorkerStall> Server::find_stall() const {
 
 void Server::abandon() {
   if (worker_) worker_->stop();
+  admin_http_.reset();
   http_.reset();
   if (pool_) pool_->stop(kCloseTimeout);
 }
 
 void Server::run_until_stopped() {
   std::optional<StopSignal> signal;
-  while (!signal) signal = wait_for_stop(seconds(60));
+  while (!signal) signal = wait_for_stop(seconds(60), reloads_);
   shut_down(*signal);
 }
 
@@ -252,15 +356,18 @@ void Server::shut_down(StopSignal signal) {
   log_info("stopping: {} requests in flight", frontend_->num_in_flight());
   frontend_->begin_drain();
   if (signal == StopSignal::kTerminate && settings_.http_grace_secs > 0) {
-    (void)wait_for_stop(seconds(settings_.http_grace_secs));
+    (void)wait_for_stop(seconds(settings_.http_grace_secs), reloads_);
   }
   http_->stop_accepting();
   const bool all_ended = frontend_->drain(milliseconds(settings_.drain_timeout_ms));
   if (!all_ended) log_warning("requests were cut after {} ms", settings_.drain_timeout_ms);
   (void)worker_->drain(kCloseTimeout);
   http_->close_all(kCloseTimeout);
+  if (admin_http_) admin_http_->close_all(kCloseTimeout);
   worker_->stop();
   pool_->stop(kCloseTimeout);
+  admin_http_.reset();
+  admin_.reset();
   http_.reset();
   frontend_.reset();
   watchdog_.reset();
@@ -299,7 +406,7 @@ int serve(const std::vector<std::string>& arguments) {
   const auto line_format = parse_log_format(settings.log_format);
   if (level && line_format) configure_log(*level, *line_format);
 
-  Server server(settings);
+  Server server(settings, table.config_json());
   if (const Status started = server.start(); !started) {
     log_error("start failed: {}", started.error().message());
     server.abandon();

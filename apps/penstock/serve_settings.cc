@@ -76,6 +76,9 @@ void add_http_settings(Settings& table, ServeSettings& v) {
   table.add("http-port", &v.http_port, SettingRange{0, 65'535}, "Port; 0 picks a free one");
   table.add("http-body-limit-mb", &v.http_body_limit_mb, SettingRange{1, 4096},
             "Largest request body");
+  table.add("http-body-memory-mb", &v.http_body_memory_mb, SettingRange{1, 1 << 20},
+            "Memory for all request bodies together; more is refused as overload (default: a "
+            "quarter of the memory, at most 1024)");
   table.add("http-header-limit-kb", &v.http_header_limit_kb, SettingRange{1, 1024},
             "Largest request line and headers");
   table.add("http-header-timeout-ms", &v.http_header_timeout_ms, SettingRange{1, kMaxMs},
@@ -88,12 +91,42 @@ void add_http_settings(Settings& table, ServeSettings& v) {
             "Time without progress of a client that does not read");
   table.add("max-connections", &v.max_connections, SettingRange{1, 1 << 20},
             "Open connections; accepting pauses above");
+  table.add("tls-cert-path", &v.tls_cert_path,
+            "PEM file: the server's certificate, then its chain; makes HTTP HTTPS");
+  table.add("tls-key-path", &v.tls_key_path, "PEM file: the key of that certificate");
+  table.add("tls-client-ca-path", &v.tls_client_ca_path,
+            "PEM file: clients must show a certificate that one of these has signed");
   table.add("io-threads", &v.io_threads, SettingRange{1, 64},
             "Event loops (default: cores/4, 1 to 8)");
   table.add("http-grace-secs", &v.http_grace_secs, SettingRange{0, 3600},
             "After SIGTERM: how long connections are still accepted (and answered 503)");
   table.add("drain-timeout-ms", &v.drain_timeout_ms, SettingRange{0, kMaxMs},
             "After SIGTERM: how long running requests may go on");
+}
+
+void add_access_settings(Settings& table, ServeSettings& v) {
+  table.section("Access");
+  table.add("api-keys-file", &v.api_keys_file,
+            "TOML file with API keys and tenants, read again on SIGHUP (docs/access.md); without "
+            "it everyone may ask");
+  table.add("cors-origin", &v.cors_origin,
+            "Origin of web pages that may call this server, or *; repeatable (default: none)");
+  table.add("http-path", &v.http_path,
+            "NAME=PATH moves a route, as in chat=/x/chat; repeatable. Names: chat, completions, "
+            "responses, embeddings, models, messages, health, live, ready, metrics");
+}
+
+void add_admin_settings(Settings& table, ServeSettings& v) {
+  table.section("Admin port");
+  table.add("admin-host", &v.admin_host,
+            "Address of the operator's port (docs/admin.md); one that other machines reach needs "
+            "--admin-token-file");
+  table.add("admin-port", &v.admin_port, SettingRange{-1, 65'535},
+            "Port; 0 picks a free one, -1 switches it off");
+  table.add("admin-token-file", &v.admin_token_file,
+            "File with the token that every request to it must carry as Authorization: Bearer");
+  table.add("explain-records", &v.explain_records, SettingRange{0, 1 << 20},
+            "How many of the last requests /explain knows");
 }
 
 void add_request_settings(Settings& table, ServeSettings& v) {
@@ -113,13 +146,16 @@ void add_request_settings(Settings& table, ServeSettings& v) {
             "Comment lines in silent streams; 0 = off");
   table.add("force-include-usage", &v.force_include_usage, "Every stream ends with its usage");
   table.add("max-n", &v.max_n, SettingRange{1, 128}, "Largest n of a request");
+  table.add("allow-request-template", &v.allow_request_template,
+            "Take chat_template from requests; whoever sends one can write special tokens");
   table.add("unknown-fields", &v.unknown_fields, {"ignore", "reject"},
             "What to do with request fields that are not in the API");
 }
 
 void add_operation_settings(Settings& table, ServeSettings& v) {
   table.section("Operation");
-  table.add("http-metrics", &v.http_metrics, "Serve /metrics");
+  table.add("http-metrics", &v.http_metrics,
+            "Serve /metrics on the public port too, not on the admin port alone");
   table.add("metrics-prefix", &v.metrics_prefix, "Prefix of the frontend's metric names");
   table.add("log-level", &v.log_level, {"trace", "debug", "info", "warning", "error"},
             "Least severe lines to log");
@@ -136,6 +172,8 @@ Settings make_serve_settings(ServeSettings& values) {
   add_model_settings(table, values);
   add_engine_settings(table, values);
   add_http_settings(table, values);
+  add_access_settings(table, values);
+  add_admin_settings(table, values);
   add_request_settings(table, values);
   add_operation_settings(table, values);
   return table;
@@ -146,16 +184,31 @@ net::HttpServerOptions http_options(const ServeSettings& v) {
   options.host = v.http_host;
   options.port = static_cast<std::uint16_t>(v.http_port);
   options.body_limit_bytes = static_cast<std::size_t>(v.http_body_limit_mb) << 20;
+  if (v.http_body_memory_mb) {
+    options.max_buffered_body_bytes = static_cast<std::size_t>(*v.http_body_memory_mb) << 20;
+  }
   options.header_limit_bytes = static_cast<std::size_t>(v.http_header_limit_kb) << 10;
   options.header_timeout = milliseconds(v.http_header_timeout_ms);
   options.body_timeout = milliseconds(v.http_body_timeout_ms);
   options.idle_timeout = milliseconds(v.http_idle_timeout_ms);
   options.write_timeout = milliseconds(v.http_write_timeout_ms);
   options.max_connections = static_cast<std::size_t>(v.max_connections);
+  options.tls = {.cert_path = v.tls_cert_path,
+                 .key_path = v.tls_key_path,
+                 .client_ca_path = v.tls_client_ca_path};
   return options;
 }
 
-frontend::FrontendOptions frontend_options(const ServeSettings& v) {
+net::HttpServerOptions admin_http_options(const ServeSettings& v) {
+  net::HttpServerOptions options;
+  options.host = v.admin_host;
+  options.port = static_cast<std::uint16_t>(v.admin_port);
+  options.body_limit_bytes = 1UL << 20;
+  options.max_connections = 1024;
+  return options;
+}
+
+Result<frontend::FrontendOptions> frontend_options(const ServeSettings& v) {
   frontend::FrontendOptions options;
   options.default_deadline = milliseconds(v.default_deadline_ms);
   options.max_deadline = milliseconds(v.max_deadline_ms);
@@ -167,11 +220,15 @@ frontend::FrontendOptions frontend_options(const ServeSettings& v) {
   options.sse_keepalive = milliseconds(v.sse_keepalive_ms);
   options.force_include_usage = v.force_include_usage;
   options.max_n = static_cast<std::uint32_t>(v.max_n);
+  options.allow_request_template = v.allow_request_template;
   options.unknown_fields = v.unknown_fields == "reject" ? openai::UnknownFields::kReject
                                                         : openai::UnknownFields::kIgnore;
   options.use_generation_config = v.generation_config;
   options.http_metrics = v.http_metrics;
   options.metrics_prefix = v.metrics_prefix;
+  options.explain_records = static_cast<std::size_t>(v.explain_records);
+  ASSIGN_OR_RETURN(options.routes, frontend::RouteTable::moved(v.http_path));
+  ASSIGN_OR_RETURN(options.cors, frontend::Cors::allow(v.cors_origin));
   return options;
 }
 

@@ -23,13 +23,24 @@ struct ServeSettings {
 
   std::string http_host = "127.0.0.1";
   std::int64_t http_port = 8000;
+  std::vector<std::string> http_path;
+  std::vector<std::string> cors_origin;
+  std::string api_keys_file;
+  std::string admin_host = "127.0.0.1";
+  std::int64_t admin_port = 8001;  // -1 = off
+  std::string admin_token_file;
+  std::int64_t explain_records = 10'000;
   std::int64_t http_body_limit_mb = 64;
+  std::optional<std::int64_t> http_body_memory_mb;
   std::int64_t http_header_limit_kb = 64;
   std::int64_t http_header_timeout_ms = 10'000;
   std::int64_t http_body_timeout_ms = 60'000;
   std::int64_t http_idle_timeout_ms = 75'000;
   std::int64_t http_write_timeout_ms = 60'000;
   std::int64_t max_connections = 65'536;
+  std::string tls_cert_path;
+  std::string tls_key_path;
+  std::string tls_client_ca_path;
   std::int64_t max_inflight = 8192;
   std::int64_t tokenize_queue = 1024;
   std::int64_t http_grace_secs = 5;
@@ -43,6 +54,7 @@ struct ServeSettings {
   std::int64_t sse_keepalive_ms = 10'000;
   bool force_include_usage = false;
   std::int64_t max_n = 16;
+  bool allow_request_template = false;
   bool generation_config = true;
   bool http_metrics = true;
   std::string metrics_prefix = "penstock_frontend";
@@ -76,7 +88,9 @@ struct ServeSettings {
 [[nodiscard]] Settings make_serve_settings(ServeSettings& values);
 
 [[nodiscard]] net::HttpServerOptions http_options(const ServeSettings& values);
-[[nodiscard]] frontend::FrontendOptions frontend_options(const ServeSettings& values);
+[[nodiscard]] net::HttpServerOptions admin_http_options(const ServeSettings& values);
+// Fails on --http-path and --cors-origin that make no sense.
+[[nodiscard]] Result<frontend::FrontendOptions> frontend_options(const ServeSettings& values);
 [[nodiscard]] worker::EngineSettings engine_settings(const ServeSettings& values);
 [[nodiscard]] worker::NativeEngineOptions native_options(const ServeSettings& values);
 [[nodiscard]] engine::MockTiming mock_timing(const ServeSettings& values);

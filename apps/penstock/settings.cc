@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "text/json.h"
 
 namespace penstock::apps {
 namespace {
@@ -58,6 +59,42 @@ std::string shown(const T& value) {
   } else {
     return format("{}", value);
   }
+}
+
+constexpr std::string_view kMask = "***";
+
+bool is_secret(std::string_view flag) {
+  return flag.ends_with("-secret") || flag.ends_with("-token") || flag.ends_with("-password");
+}
+
+// "etcd://user:***@host" for "etcd://user:password@host".
+std::string mask_password(const std::string& value) {
+  const std::size_t scheme = value.find("://");
+  if (scheme == std::string::npos) return value;
+  const std::size_t begin = scheme + 3;
+  const std::size_t end = std::min(value.find_first_of("/?#", begin), value.size());
+  const std::size_t at = value.rfind('@', end);
+  const std::size_t colon = value.find(':', begin);
+  if (at == std::string::npos || at < begin || colon > at) return value;
+  return value.substr(0, colon + 1).append(kMask).append(value.substr(at));
+}
+
+text::Json to_json(const std::string& value) {
+  return text::Json(mask_password(value));
+}
+text::Json to_json(const std::vector<std::string>& values) {
+  text::Json::Array array;
+  for (const std::string& value : values) array.push_back(to_json(value));
+  return text::Json(std::move(array));
+}
+template <class T>
+text::Json to_json(const std::optional<T>& value) {
+  return value ? text::Json(*value) : text::Json();
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+text::Json to_json(T value) {
+  return text::Json(value);
 }
 
 }  // namespace
@@ -282,6 +319,20 @@ std::string Settings::config_text() const {
     }
   }
   return out;
+}
+
+std::string Settings::config_json() const {
+  text::Json::Object settings;
+  for (const auto& setting : impl_->settings) {
+    const bool masks = is_secret(setting->flag) && !setting->value_text().empty();
+    text::Json value =
+        masks ? text::Json(kMask)
+              : std::visit([](const auto* target) { return to_json(*target); }, setting->target);
+    settings.set(setting->flag,
+                 text::Json(text::Json::Object{{"value", std::move(value)},
+                                               {"origin", text::Json(setting->origin)}}));
+  }
+  return text::to_json(text::Json(text::Json::Object{{"settings", text::Json(settings)}}));
 }
 
 }  // namespace penstock::apps

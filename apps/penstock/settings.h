@@ -49,6 +49,9 @@ class Settings final {
   [[nodiscard]] std::string help() const;
   // Every setting with its value and, as a comment, where it came from. Valid TOML.
   [[nodiscard]] std::string config_text() const;
+  // The same as JSON, for others to read: {"settings":{FLAG:{"value","origin"}}}. Values of flags
+  // that end in -secret, -token or -password are masked, and so are passwords within URLs.
+  [[nodiscard]] std::string config_json() const;
 
  private:
   struct Impl;

@@ -52,6 +52,10 @@ void EngineLoop::ping(std::uint64_t n) {
   mailbox_.post(PingCommand{n});
 }
 
+void EngineLoop::clear_cache(std::uint64_t n) {
+  mailbox_.post(ClearCommand{n});
+}
+
 EnginePulse EngineLoop::pulse() const {
   // The mailbox first: what leaves it in between is work already.
   const bool has_submits = mailbox_.has_submits();
@@ -81,6 +85,8 @@ void EngineLoop::collect(Duration max_wait) {
       admit(std::move(*request));
     } else if (const auto* cancel = std::get_if<CancelCommand>(&command)) {
       cancel_now(*cancel);
+    } else if (const auto* clear = std::get_if<ClearCommand>(&command)) {
+      clear_now(*clear);
     } else {
       report_.echoes.push_back(std::get<PingCommand>(command).n);
       num_echoes_.fetch_add(1, std::memory_order_relaxed);
@@ -179,6 +185,13 @@ void EngineLoop::cancel_now(const CancelCommand& command) {
     finish_all(*request, FinishReason::kCancelled);
   }
   probe_.cancelled(clock_.now() - command.asked_at);
+}
+
+// Engine invariant 1: the step before has committed, so no block is pending.
+void EngineLoop::clear_now(const ClearCommand& command) {
+  const std::uint32_t num_freed = options_.prefix_caching ? pool_.clear_cache() : 0;
+  log_info("the prefix cache is cleared: {} blocks are free again", num_freed);
+  report_.clears.push_back({.n = command.n, .num_freed = num_freed});
 }
 
 void EngineLoop::expire(MonotonicTime now) {

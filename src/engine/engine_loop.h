@@ -59,6 +59,9 @@ class EngineLoop final {
   void cancel(RequestHandle handle, std::optional<std::uint32_t> choice);
   // Comes back in StepReport::echoes, through the engine thread.
   void ping(std::uint64_t n);
+  // Forgets all cached prefixes between two steps: blocks that nobody references are free, those in
+  // use will be when they are given back. Comes back in StepReport::clears.
+  void clear_cache(std::uint64_t n);
 
   [[nodiscard]] std::uint64_t num_steps() const noexcept { return num_steps_.load(); }
   // What stall detection watches.
@@ -76,6 +79,7 @@ class EngineLoop final {
   [[nodiscard]] Status schedule_choices(LiveRequest& request);
   void refuse(const EngineRequest& request, FinishReason reason, const std::string& message);
   void cancel_now(const CancelCommand& command);
+  void clear_now(const ClearCommand& command);
   void expire(MonotonicTime now);
   void end_all();
   void finish(LiveChoice& choice, FinishReason reason, std::string message = {});

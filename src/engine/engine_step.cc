@@ -250,7 +250,9 @@ void EngineLoop::publish() {
   if (options_.trace != nullptr) options_.trace->add(sample_of(report_.load, clock_.now()));
   const std::uint64_t num_evicted = pool_.cache().num_evicted();
   probe_.blocks_evicted(num_evicted - std::exchange(num_evicted_, num_evicted));
-  if (report_.outputs.empty() && report_.echoes.empty() && report_.kv_events.empty()) return;
+  const bool has_answers =
+      !report_.outputs.empty() || !report_.echoes.empty() || !report_.clears.empty();
+  if (!has_answers && report_.kv_events.empty()) return;
   report_.step = num_steps_.load(std::memory_order_relaxed);
   sink_(std::exchange(report_, {}));
 }

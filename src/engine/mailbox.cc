@@ -22,6 +22,10 @@ void Mailbox::post(PingCommand command) {
   post_any(command);
 }
 
+void Mailbox::post(ClearCommand command) {
+  post_any(command);
+}
+
 void Mailbox::post_any(Command command) {
   {
     const std::lock_guard lock(mutex_);

@@ -1,8 +1,8 @@
-// What other threads tell the engine thread: submits, cancels and pings, in order.
+// What other threads tell the engine thread: submits, cancels, pings and clears, in order.
 //
-// Submits are bounded: beyond the bound they are refused. Cancels and pings always get in; there
-// is at most one of each per live request and stream. Threading: post from any thread, take from
-// the engine thread only.
+// Submits are bounded: beyond the bound they are refused. All else always gets in; there is at most
+// one of each per live request and stream, and an operator's few clears. Threading: post from any
+// thread, take from the engine thread only.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +25,10 @@ struct CancelCommand {
 struct PingCommand {
   std::uint64_t n = 0;
 };
-using Command = std::variant<EngineRequest, CancelCommand, PingCommand>;
+struct ClearCommand {
+  std::uint64_t n = 0;
+};
+using Command = std::variant<EngineRequest, CancelCommand, PingCommand, ClearCommand>;
 
 class Mailbox final {
  public:
@@ -35,6 +38,7 @@ class Mailbox final {
   [[nodiscard]] bool post_submit(EngineRequest&& request);
   void post(CancelCommand command);
   void post(PingCommand command);
+  void post(ClearCommand command);
   // Nothing is accepted from now on; a waiting engine thread wakes up.
   void close();
 

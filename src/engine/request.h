@@ -126,12 +126,19 @@ struct EngineLoad {
   double prefill_tokens_per_s = 0;  // decayed
 };
 
+// The prefix cache was cleared, as asked for by EngineLoop::clear_cache(n).
+struct CacheCleared {
+  std::uint64_t n = 0;
+  std::uint32_t num_freed = 0;  // blocks
+};
+
 // Everything one step brought. A report without outputs still carries load and progress.
 struct StepReport {
   std::uint64_t step = 0;
   EngineLoad load;
   std::vector<ChoiceOutput> outputs;
-  std::vector<std::uint64_t> echoes;   // pings that came in since the last report
+  std::vector<std::uint64_t> echoes;  // pings that came in since the last report
+  std::vector<CacheCleared> clears;
   std::vector<kv::KvEvent> kv_events;  // in order; none without prefix caching
 };
 

@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "frontend/echo.h"
 #include "frontend/options.h"
 #include "net/http_server.h"
 #include "openai/answer_parts.h"
@@ -26,7 +28,9 @@ struct AnswerFrame {
   net::HttpHeaders headers;  // ids and notes, of any status
   std::uint32_t num_prompts = 1;
   std::uint32_t choices_per_prompt = 1;
-  std::vector<std::string> echo;                               // per prompt; empty without echo
+  std::vector<Echo> echo;                   // per prompt; empty without echo
+  std::optional<std::uint32_t> echo_top;    // alternatives of an echo's tokens; absent: no logprobs
+  std::optional<std::uint32_t> prompt_top;  // those of prompt_logprobs
   std::vector<std::vector<openai::TokenId>> prompt_token_ids;  // per prompt; empty unless asked
   // Event name and JSON text, before the first chunk of a stream.
   std::vector<std::pair<std::string, std::string>> annotations;
@@ -41,7 +45,8 @@ class Answer {
   virtual ~Answer() = default;
 
   virtual void add(std::uint32_t index, openai::Delta delta) = 0;
-  // Logprobs of a prompt, from its second token on. Only a whole answer is asked for them.
+  // Logprobs of a prompt, from its second token on, for an echo or for prompt_logprobs; at the
+  // latest with the first delta of the choice that brings them.
   virtual void add_prompt_logprobs(std::uint32_t prompt,
                                    std::vector<openai::TokenLogprob> logprobs) = 0;
   // The choice ends with what is left of it.
@@ -63,8 +68,5 @@ class Answer {
                                                         AnswerFrame frame,
                                                         const openai::Usage& usage,
                                                         const FrontendOptions& options);
-
-// An echoed text's length in characters.
-[[nodiscard]] std::uint64_t num_characters(std::string_view text) noexcept;
 
 }  // namespace penstock::frontend

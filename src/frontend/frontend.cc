@@ -4,10 +4,12 @@
 #include <utility>
 #include <variant>
 
+#include "frontend/access/access.h"
 #include "frontend/error_response.h"
 #include "frontend/generation.h"
 #include "frontend/routes.h"
 #include "frontend/service_routes.h"
+#include "frontend/submission.h"
 
 namespace penstock::frontend {
 namespace {
@@ -17,7 +19,6 @@ using openai::ApiErrorCode;
 using openai::ApiStatus;
 using openai::make_api_error;
 
-constexpr Duration kMaxLoopSilence = std::chrono::seconds(5);
 constexpr Duration kTimeToFail = std::chrono::seconds(2);
 
 std::vector<const discovery::ModelCard*> cards_of(const Models& models) {
@@ -51,36 +52,59 @@ ApiStatus check_media(const net::HttpRequest& request) {
   return {};
 }
 
+RequestRecord refusal_record(const ApiError& error, openai::Api api, const RequestContext& context,
+                             const Clock& clock) {
+  RequestRecord record = begin_record(context, {}, clock);
+  record.endpoint = endpoint_label(api);
+  record.phase = "admit";
+  record.error = openai::row_of(error.code).name;
+  record.message = error.message;
+  record.total = clock.now() - context.received_at;
+  return record;
+}
+
 }  // namespace
 
 struct Frontend::Impl {
   Impl(FrontendOptions given, FrontendDeps given_deps, std::vector<ServedModel> served)
       : options(std::move(given)),
         deps(given_deps),
+        open_access(deps.clock),
+        access(deps.access == nullptr ? open_access : *deps.access),
         ids(deps.clock),
         models(deps.pool, std::move(served)),
         probe(deps.registry, options.metrics_prefix, cards_of(models)),
         preparer(models, options, deps.clock, ids),
+        openapi(openapi_body(preparer, options.version)),
         in_flight(deps.pool, options.max_inflight),
-        tokenizers(options.tokenizer_threads, options.tokenize_queue),
-        services{options, deps.clock, deps.ledger, probe, preparer, tokenizers, in_flight} {}
+        tokenizers(options.tokenizer_threads, options.tokenize_queue, deps.clock),
+        explain(options.explain_records),
+        services{options,  deps.clock, deps.ledger, probe,
+                 preparer, tokenizers, in_flight,   explain} {}
 
   void handle(std::shared_ptr<net::HttpExchange> exchange);
   void serve(Route route, std::string_view rest, const net::HttpRequest& request,
              const RequestContext& context, net::HttpExchange& exchange);
   void generate(openai::Api api, RequestContext context,
                 std::shared_ptr<net::HttpExchange> exchange);
+  // The answer to OPTIONS of a known path; false when it is no such request.
+  bool answer_preflight(const RequestContext& context, net::HttpExchange& exchange) const;
+  std::optional<net::HttpResponse> check_headers(const net::HttpRequest& request);
   ApiStatus admit(const net::HttpRequest& request, openai::Api api, RequestContext& context);
-  [[nodiscard]] bool loops_are_alive() const;
+  [[nodiscard]] ServiceView service_view() const;
 
   const FrontendOptions options;
   const FrontendDeps deps;
+  const Access open_access;  // in force when no other is given
+  const Access& access;
   IdSource ids;
   Models models;
   const Probe probe;
   const Preparer preparer;
+  const std::string openapi;  // the body of /openapi.json
   InFlight in_flight;
   TokenizerPool tokenizers;
+  ExplainStore explain;
   const Services services;
   std::atomic<bool> is_draining{false};
 };
@@ -88,13 +112,21 @@ struct Frontend::Impl {
 void Frontend::Impl::handle(std::shared_ptr<net::HttpExchange> exchange) {
   const net::HttpRequest& request = exchange->request();
   RequestContext context = make_context(request, ids.make_request_id(), options);
-  const auto found = find_route(request.method, request.path);
+  if (answer_preflight(context, *exchange)) return;
+  const auto found = options.routes.find(request.method, request.path);
   if (const auto* wrong = std::get_if<RouteError>(&found)) {
     net::HttpResponse response = error_response(wrong->error, options, context.headers());
     if (!wrong->allow.empty()) response.headers.push_back({"allow", std::string(wrong->allow)});
     return exchange->respond(std::move(response));
   }
   const RouteMatch match = std::get<RouteMatch>(found);
+  if (needs_key(match.route)) {
+    auto caller = access.identify(request);
+    if (!caller) {
+      return exchange->respond(error_response(caller.error(), options, context.headers()));
+    }
+    context.caller = std::move(*caller);
+  }
   if (match.route == Route::kChat) {
     generate(openai::Api::kChat, std::move(context), std::move(exchange));
   } else if (match.route == Route::kCompletions) {
@@ -102,6 +134,33 @@ void Frontend::Impl::handle(std::shared_ptr<net::HttpExchange> exchange) {
   } else {
     serve(match.route, match.rest, request, context, *exchange);
   }
+}
+
+bool Frontend::Impl::answer_preflight(const RequestContext& context,
+                                      net::HttpExchange& exchange) const {
+  const net::HttpRequest& request = exchange.request();
+  if (!options.cors.is_on() || request.method != "OPTIONS") return false;
+  const std::string_view allow = options.routes.allowed_methods(request.path);
+  if (allow.empty()) return false;
+  exchange.respond(options.cors.preflight(request, allow, context.headers()));
+  return true;
+}
+
+// The key alone: everything else is said when the request is complete.
+std::optional<net::HttpResponse> Frontend::Impl::check_headers(const net::HttpRequest& request) {
+  const auto found = options.routes.find(request.method, request.path);
+  const auto* match = std::get_if<RouteMatch>(&found);
+  if (match == nullptr || !needs_key(match->route)) return std::nullopt;
+  const auto caller = access.identify(request);
+  if (caller) return std::nullopt;
+  if (match->route == Route::kChat || match->route == Route::kCompletions) {
+    const bool is_chat = match->route == Route::kChat;
+    probe.request_failed(probe.meters(""),
+                         {.api = is_chat ? openai::Api::kChat : openai::Api::kCompletions},
+                         caller.error().code);
+  }
+  const RequestContext context = make_context(request, ids.make_request_id(), options);
+  return error_response(caller.error(), options, context.headers());
 }
 
 // What needs no body: the cheap refusals come before anything is parsed.
@@ -114,73 +173,69 @@ ApiStatus Frontend::Impl::admit(const net::HttpRequest& request, openai::Api api
   RETURN_IF_API_ERROR(
       read_headers(request, options, {deps.clock.now(), deps.clock.unix_us()}, context));
   RETURN_IF_API_ERROR(check_media(request));
-  if (in_flight.try_enter()) return {};
-  probe.request_rejected(probe.meters(""), {.api = api}, "max_inflight");
-  return make_api_error(ApiErrorCode::kOverloaded, "max_inflight",
-                        "{} requests are in flight, the most this server takes; try again later",
-                        options.max_inflight);
+  if (!in_flight.try_enter()) {
+    probe.request_rejected(probe.meters(""), {.api = api}, "max_inflight");
+    return make_api_error(ApiErrorCode::kOverloaded, "max_inflight",
+                          "{} requests are in flight, the most this server takes; try again later",
+                          options.max_inflight);
+  }
+  auto admission = Admission::begin(*context.caller.tenant, deps.clock);
+  if (!admission) {
+    in_flight.leave();
+    probe.request_rejected(probe.meters(""), {.api = api}, *admission.error().param);
+    return std::unexpected(std::move(admission).error());
+  }
+  context.admission = std::move(*admission);
+  return {};
 }
 
 void Frontend::Impl::generate(openai::Api api, RequestContext context,
                               std::shared_ptr<net::HttpExchange> exchange) {
   if (const ApiStatus admitted = admit(exchange->request(), api, context); !admitted) {
     probe.request_failed(probe.meters(""), {.api = api}, admitted.error().code);
+    explain.add(refusal_record(admitted.error(), api, context, deps.clock));
     return exchange->respond(error_response(admitted.error(), options, context.headers()));
   }
   std::make_shared<Generation>(services, std::move(exchange), std::move(context), api)->start();
 }
 
-bool Frontend::Impl::loops_are_alive() const {
-  const MonotonicTime now = SystemClock().now();  // the pool's clock
-  for (std::size_t loop = 0; loop < deps.pool.num_loops(); ++loop) {
-    if (now - deps.pool.last_tick(loop) > kMaxLoopSilence) return false;
-  }
-  return true;
+ServiceView Frontend::Impl::service_view() const {
+  return {.models = models,
+          .pool = deps.pool,
+          .probe = probe,
+          .registry = deps.registry,
+          .version = options.version,
+          .is_draining = is_draining.load(std::memory_order_acquire)};
 }
 
 void Frontend::Impl::serve(Route route, std::string_view rest, const net::HttpRequest& request,
                            const RequestContext& context, net::HttpExchange& exchange) {
-  const bool draining = is_draining.load(std::memory_order_acquire);
   net::HttpHeaders headers = context.headers();
-  const auto respond = [&](int status, std::string body) {
-    exchange.respond(json_response(status, std::move(body), std::move(headers)));
-  };
   switch (route) {
     case Route::kModels:
-      return respond(200, models_body(models));
+      return exchange.respond(
+          json_response(200, models_body(models, *context.caller.tenant), std::move(headers)));
     case Route::kModel: {
-      auto body = model_body(models, rest);
-      if (body) return respond(200, std::move(*body));
-      return exchange.respond(error_response(body.error(), options, std::move(headers)));
+      auto body = model_body(models, *context.caller.tenant, rest);
+      return exchange.respond(body ? json_response(200, std::move(*body), std::move(headers))
+                                   : error_response(body.error(), options, std::move(headers)));
     }
-    case Route::kLive: {
-      if (!loops_are_alive()) return respond(503, R"({"status":"stalled","phase":"io"})");
-      std::string stalled = stalled_body(models);
-      return stalled.empty() ? respond(200, R"({"status":"live"})")
-                             : respond(503, std::move(stalled));
-    }
-    case Route::kReady:
-      return frontend::is_ready(models, draining, query_value(request.query, "model"))
-                 ? respond(200, R"({"status":"ready"})")
-                 : respond(503, R"({"status":"not ready"})");
-    case Route::kHealth:
-      return respond(frontend::is_ready(models, draining, "") ? 200 : 503,
-                     health_body(models, draining, options.version));
-    case Route::kMetrics: {
+    case Route::kMetrics:
       if (!options.http_metrics) {
-        return exchange.respond(error_response(
-            make_api_error(ApiErrorCode::kUnknownUrl, "", "/metrics is switched off here").error(),
-            options, std::move(headers)));
+        return exchange.respond(
+            error_response(make_api_error(ApiErrorCode::kUnknownUrl, "",
+                                          "metrics are not on this port; ask the admin port")
+                               .error(),
+                           options, std::move(headers)));
       }
-      for (const auto& model : models.all()) {
-        probe.meters(model->card.name).ready.set(model->is_ready() ? 1 : 0);
-      }
-      net::HttpResponse response;
-      response.headers = std::move(headers);
-      response.headers.push_back({"content-type", std::string(metrics::kTextContentType)});
-      response.body = deps.registry.text();
-      return exchange.respond(std::move(response));
-    }
+      [[fallthrough]];
+    case Route::kLive:
+    case Route::kReady:
+    case Route::kHealth:
+      return exchange.respond(
+          service_response(route, service_view(), request.query, std::move(headers)));
+    case Route::kOpenApi:
+      return exchange.respond(json_response(200, openapi, std::move(headers)));
     case Route::kChat:
     case Route::kCompletions:
       break;
@@ -199,17 +254,38 @@ net::HttpHandler Frontend::handler() {
   };
 }
 
+net::HttpHeaderCheck Frontend::header_check() {
+  return [impl = impl_.get()](const net::HttpRequest& request) {
+    return impl->check_headers(request);
+  };
+}
+
 net::HttpErrorBody Frontend::error_body() {
   return [impl = impl_.get()](int status, std::string_view message) {
     ApiError error;
-    error.code = openai::code_of_status(status);
+    const bool is_overload = status == 503;  // net's only use of it: memory for bodies
+    error.code = is_overload ? ApiErrorCode::kOverloaded : openai::code_of_status(status);
     error.message = std::string(message);
+    if (is_overload) error.param.emplace("http_body_memory");
     const std::string id = impl->ids.make_request_id();
-    net::HttpResponse response =
-        error_response(error, impl->options, {{"x-request-id", id}, {"x-penstock-request-id", id}});
-    response.status = status;
+    net::HttpHeaders headers = impl->options.cors.headers_of_any();
+    headers.push_back({"x-request-id", id});
+    headers.push_back({"x-penstock-request-id", id});
+    net::HttpResponse response = error_response(error, impl->options, std::move(headers));
+    if (!is_overload) response.status = status;
     return response;
   };
+}
+
+AdminView Frontend::admin_view() {
+  return {.options = impl_->options,
+          .clock = impl_->deps.clock,
+          .ledger = impl_->deps.ledger,
+          .service = [impl = impl_.get()] { return impl->service_view(); },
+          .models = impl_->models,
+          .access = impl_->access,
+          .explain = impl_->explain,
+          .ids = impl_->ids};
 }
 
 bool Frontend::is_ready() const {

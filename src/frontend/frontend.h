@@ -1,6 +1,7 @@
 // The frontend: answers the public port's requests with the models it is given.
 //
 //   Frontend frontend(options, pool, ledger, clock, registry, std::move(models));
+//   http.check_headers = frontend.header_check();
 //   auto server = net::HttpServer::listen(pool, ledger, http, frontend.handler(),
 //                                         frontend.error_body());
 //   ...
@@ -16,6 +17,8 @@
 
 #include "base/clock.h"
 #include "base/ledger.h"
+#include "frontend/access/access.h"
+#include "frontend/admin/admin.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
 #include "metrics/registry.h"
@@ -30,6 +33,7 @@ struct FrontendDeps {
   Ledger& ledger;
   const Clock& clock;
   metrics::Registry& registry;
+  const Access* access = nullptr;  // null: no keys, everyone is the tenant `default`
 };
 
 class Frontend final {
@@ -38,9 +42,13 @@ class Frontend final {
   // The pool has stopped, or nothing of this frontend runs on it any more.
   ~Frontend();
 
-  // Both refer to this frontend, which outlives the server they are given to.
+  // All refer to this frontend, which outlives the server they are given to.
   [[nodiscard]] net::HttpHandler handler();
+  // Refuses a request without a good key before its body is read.
+  [[nodiscard]] net::HttpHeaderCheck header_check();
   [[nodiscard]] net::HttpErrorBody error_body();
+  // What an Admin shows and does; this frontend outlives it.
+  [[nodiscard]] AdminView admin_view();
 
   [[nodiscard]] bool is_ready() const;
   [[nodiscard]] std::size_t num_in_flight() const;

@@ -35,16 +35,18 @@ void Generation::start() {
   if (services_.clock.now() >= context_.deadline) return on_deadline();
   exchange_->on_disconnect(weakly(&Generation::on_disconnect));
   arm_timer();
-  TokenizerPool::Job job = [self = shared_from_this(),
-                            body = std::move(exchange_->request().body)]() mutable {
+  const std::size_t body_bytes = exchange_->request().body.size();
+  TokenizerPool::Job job = [self = shared_from_this(), body = std::move(exchange_->request().body),
+                            lease = std::move(exchange_->request().body_lease)]() mutable {
     if (self->is_abandoned_.load(std::memory_order_acquire)) return;
     auto prepared = self->prepare(body);
     body = {};
+    lease.release();
     self->exchange_->post([self, prepared = std::move(prepared)]() mutable {
       self->on_prepared(std::move(prepared));
     });
   };
-  if (services_.tokenizers.try_submit(std::move(job))) return;
+  if (services_.tokenizers.try_submit(body_bytes, std::move(job))) return;
   services_.probe.request_rejected(*meters_, kind(), "tokenize_queue");
   fail(make_api_error(ApiErrorCode::kOverloaded, "tokenize_queue",
                       "{} requests wait to be tokenized; try again later",
@@ -55,7 +57,7 @@ void Generation::start() {
 // Memory that a huge body cannot get, or a bug in what reads it, is this request's failure alone.
 openai::ApiResult<Prepared> Generation::prepare(std::string_view body) const {
   try {
-    return services_.preparer.prepare(api_, body);
+    return services_.preparer.prepare(api_, body, *context_.caller.tenant);
   } catch (const std::exception& e) {
     log_error("request {}: preparing it failed: {}", context_.request_id, e.what());
     return std::unexpected(internal_error(context_.request_id));
@@ -79,6 +81,7 @@ void Generation::on_prepared(openai::ApiResult<Prepared> prepared) {
     services_.probe.stage_took(Stage::kTemplate, prepared_->times.render);
   }
   services_.probe.stage_took(Stage::kTokenize, prepared_->times.tokenize);
+  if (const openai::ApiStatus allowed = check_tenant(); !allowed) return fail(allowed.error());
   make_choices();
   if (prepared_->request.max_tokens == 0) {  // echo alone: nothing to compute
     for (std::uint32_t i = 0; i < choices_.size(); ++i) {
@@ -133,7 +136,7 @@ void Generation::fail(const openai::ApiError& error) {
   }
   services_.probe.request_failed(*meters_, kind(), error.code);
   cancel_all(openai::row_of(error.code).name);
-  end_answer();
+  end_answer(&error);
 }
 
 void Generation::complete() {
@@ -141,10 +144,11 @@ void Generation::complete() {
   services_.probe.request_succeeded(*meters_, kind());
   meters_->output_tokens.observe(static_cast<double>(usage_.completion_tokens));
   meters_->cached_tokens.observe(static_cast<double>(usage_.cached_tokens));
-  end_answer();
+  end_answer(nullptr);
 }
 
-void Generation::end_answer() {
+void Generation::end_answer(const openai::ApiError* error) {
+  settle(error);
   if (prepared_) {
     meters_->active.subtract();
     meters_->inflight.subtract();
@@ -172,8 +176,10 @@ void Generation::on_disconnect() {
   services_.probe.request_cancelled(*meters_, kind(), phase_name());
   services_.probe.request_failed(*meters_, kind(), ApiErrorCode::kClientClosedRequest);
   services_.probe.tokens_wasted(*meters_, "client_gone", usage_.completion_tokens);
+  const openai::ApiError gone =
+      make_api_error(ApiErrorCode::kClientClosedRequest, "", "the client went away").error();
   cancel_all("client_disconnected");
-  end_answer();
+  end_answer(&gone);
 }
 
 bool Generation::keeps_alive() const noexcept {

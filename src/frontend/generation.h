@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/ledger.h"
+#include "frontend/admin/explain_store.h"
 #include "frontend/answer.h"
 #include "frontend/choice.h"
 #include "frontend/in_flight.h"
@@ -43,6 +44,7 @@ struct Services {
   const Preparer& preparer;
   TokenizerPool& tokenizers;
   InFlight& in_flight;
+  ExplainStore& explain;
 };
 
 class Generation final : public OutputReceiver, public std::enable_shared_from_this<Generation> {
@@ -72,6 +74,13 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   void arm_timer();
   [[nodiscard]] bool keeps_alive() const noexcept;
 
+  // What the tenant has a say in, once the prompt is known (generation_account.cc).
+  [[nodiscard]] openai::ApiStatus check_tenant();
+  // What was used, and what became of the request.
+  void settle(const openai::ApiError* error);
+  [[nodiscard]] TokenUsage used_tokens(const openai::ApiError* error) const noexcept;
+  [[nodiscard]] RequestRecord record(const openai::ApiError* error) const;
+
   void make_choices();
   void submit();
 
@@ -82,8 +91,8 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   void finish_choice(const rpc::Output& output);
   void end_choice(std::uint32_t index, openai::ChoiceEnd end);
   void complete();
-  // The client's view is over; what runs is cancelled.
-  void end_answer();
+  // The client's view is over; what runs is cancelled. `error`: why, null for a good end.
+  void end_answer(const openai::ApiError* error);
   void release_if_done();
 
   void cancel(std::uint32_t prompt_index, std::optional<std::uint32_t> sequence,
@@ -115,6 +124,14 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   std::uint32_t num_running_ = 0;
   std::uint32_t num_open_ = 0;       // choices that have not ended for the client
   bool cancel_was_refused_ = false;  // the channel was full: again with the next output
+  // For the request's record.
+  struct Marks {
+    Duration queue{};
+    Duration prefill{};
+    std::optional<MonotonicTime> first_output{};
+    std::string_view finish{};
+  };
+  Marks marks_;
   MonotonicTime last_sent_{};
   std::vector<MonotonicTime> last_output_;  // by index
 };

@@ -67,7 +67,7 @@ void Generation::take_output(const rpc::Output& output) {
 }
 
 bool Generation::take_prompt_logprobs(const rpc::Output& output) {
-  const auto& wanted = prepared_->request.output.prompt_logprobs;
+  const auto wanted = prepared_->request.output.computed_prompt_logprobs();
   const std::uint32_t prompt = output.sequence / prepared_->request.n;
   if (!wanted || has_prompt_logprobs_[prompt]) return true;
   const std::vector<openai::TokenId>& token_ids = prepared_->prompts[prompt].token_ids;
@@ -97,6 +97,7 @@ void Generation::count_output(const rpc::Output& output, std::uint32_t num_token
     phase_ = Phase::kAnswering;
     meters_->queued.subtract();
     meters_->first_token_s.observe(gap_s);
+    marks_ = {from_us(output.queue_us), from_us(output.prefill_us), now, {}};
     services_.probe.stage_took(Stage::kQueue, from_us(output.queue_us));
     services_.probe.stage_took(Stage::kPrefill, from_us(output.prefill_us));
   }
@@ -138,6 +139,7 @@ void Generation::end_choice(std::uint32_t index, openai::ChoiceEnd end) {
     end = {.reason = FinishReason::kStop, .stop = choice.stop_string()};
   }
   --num_open_;
+  marks_.finish = to_string(end.reason);
   answer_->end_choice(index, std::move(rest), std::move(end));
 }
 

@@ -22,8 +22,9 @@ ApiStatus check_against_card(const openai::GenerationRequest& request,
                              const discovery::ModelCard& card) {
   for (const auto& [id, bias] : request.sampling.logit_bias) {
     if (id < card.vocab_size) continue;
-    return make_api_error(ApiErrorCode::kInvalidValue, "logit_bias",
-                          "logit_bias names the token {}; the model's token ids are below {}", id,
+    const std::string path = format("logit_bias.{}", id);
+    return make_api_error(ApiErrorCode::kInvalidValue, path,
+                          "{} names the token {}; the model's token ids are below {}", path, id,
                           card.vocab_size);
   }
   RETURN_IF_API_ERROR(check_token_ids(request.stop.token_ids, card.vocab_size, "stop_token_ids"));
@@ -39,16 +40,23 @@ ApiStatus check_against_card(const openai::GenerationRequest& request,
   return check_top("prompt_logprobs", request.output.prompt_logprobs.value_or(0));
 }
 
+std::unexpected<openai::ApiError> prompt_too_long(std::string_view field,
+                                                  std::string_view num_tokens,
+                                                  std::uint32_t context_length) {
+  return make_api_error(ApiErrorCode::kContextLengthExceeded, field,
+                        "the prompt has {} tokens; the model's context of {} tokens takes a "
+                        "prompt of at most {}; shorten it",
+                        num_tokens, context_length, context_length - 1);
+}
+
 ApiResult<std::uint32_t> allowed_tokens(const TokenBudget& budget, std::uint32_t context_length) {
   if (budget.num_prompt_tokens == 0) {
     return make_api_error(ApiErrorCode::kInvalidValue, budget.prompt_field,
                           "the prompt has no tokens; it must have at least one");
   }
   if (budget.num_prompt_tokens >= context_length) {
-    return make_api_error(ApiErrorCode::kContextLengthExceeded, budget.prompt_field,
-                          "the prompt has {} tokens; the model's context of {} tokens takes a "
-                          "prompt of at most {}",
-                          budget.num_prompt_tokens, context_length, context_length - 1);
+    return prompt_too_long(budget.prompt_field, format("{}", budget.num_prompt_tokens),
+                           context_length);
   }
   const auto left = context_length - static_cast<std::uint32_t>(budget.num_prompt_tokens);
   if (budget.wanted.value_or(0) > left) {

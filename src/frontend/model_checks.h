@@ -21,6 +21,11 @@ namespace penstock::frontend {
 [[nodiscard]] openai::ApiStatus check_token_ids(std::span<const openai::TokenId> ids,
                                                 std::uint32_t vocab_size, std::string_view path);
 
+// `num_tokens` in words: "600", or "more than 70000" of a prompt that was not counted to its end.
+[[nodiscard]] std::unexpected<openai::ApiError> prompt_too_long(std::string_view field,
+                                                                std::string_view num_tokens,
+                                                                std::uint32_t context_length);
+
 // How many tokens a prompt of `num_prompt_tokens` may generate. `wanted`: max_tokens of the
 // request; `fallback`: what holds when it is absent, at most what the context leaves.
 struct TokenBudget {

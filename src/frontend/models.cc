@@ -12,6 +12,8 @@ Model::Model(net::IoPool& pool, ServedModel served)
       chat_template(std::move(served.chat_template)),
       fingerprint(openai::system_fingerprint(card.digests.model)),
       find_stall(std::move(served.stall)),
+      worker_id(served.worker_id),
+      control(std::move(served.control)),
       stream(pool, std::move(served.worker)) {}
 
 std::optional<WorkerStall> Model::stall() const {

@@ -4,6 +4,7 @@
 // thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +28,12 @@ struct WorkerStall {
   Duration age{};     // since its last sign of progress
 };
 
+// What an operator may tell a worker in this process, from any thread; none for others.
+struct WorkerControl {
+  std::function<void()> drain{};  // takes no new requests; what runs goes on
+  std::function<void()> resume{};
+};
+
 // What `apps/` hands over for each model.
 struct ServedModel {
   discovery::ModelCard card;
@@ -35,6 +42,8 @@ struct ServedModel {
   std::unique_ptr<rpc::FrontendEnd> worker;
   // Of a worker in this process, from any thread; none for others.
   std::function<std::optional<WorkerStall>()> stall{};
+  std::uint64_t worker_id = 1;
+  WorkerControl control{};
 };
 
 struct Model {
@@ -45,6 +54,8 @@ struct Model {
   const std::shared_ptr<const chat_template::ChatTemplate> chat_template;
   const std::string fingerprint;                                 // system_fingerprint
   const std::function<std::optional<WorkerStall>()> find_stall;  // may be empty
+  const std::uint64_t worker_id;
+  const WorkerControl control;
   WorkerStream stream;
 
   [[nodiscard]] std::optional<WorkerStall> stall() const;

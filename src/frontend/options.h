@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/clock.h"
+#include "frontend/access/cors.h"
+#include "frontend/routes.h"
 #include "openai/field_table.h"
 
 namespace penstock::frontend {
@@ -21,10 +23,14 @@ struct FrontendOptions {
   bool force_include_usage = false;
   std::uint32_t max_n = 16;
   openai::UnknownFields unknown_fields = openai::UnknownFields::kIgnore;
-  bool use_generation_config = true;  // the card's sampling defaults
-  bool http_metrics = true;           // /metrics on this port
+  bool allow_request_template = false;  // chat_template of a request; its literals are trusted
+  bool use_generation_config = true;    // the card's sampling defaults
+  bool http_metrics = true;             // /metrics on the public port
+  std::size_t explain_records = 10'000;
   std::string metrics_prefix = "penstock_frontend";
   std::string version = "0";  // shown by /health
+  RouteTable routes{};
+  Cors cors{};
 };
 
 }  // namespace penstock::frontend

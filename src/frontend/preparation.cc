@@ -1,9 +1,10 @@
 #include "frontend/preparation.h"
 
+#include <algorithm>
+
 #include "frontend/bad_words.h"
 #include "frontend/model_checks.h"
 #include "frontend/prompt_builder.h"
-#include "openai/chat_request.h"
 #include "openai/completion_request.h"
 #include "text/json.h"
 
@@ -16,14 +17,29 @@ using openai::ApiStatus;
 using openai::make_api_error;
 
 constexpr std::size_t kMaxJsonDepth = 128;
+constexpr std::size_t kMaxRequestTemplates = 64;
+// Up to here a prompt over the context is told how many tokens it has.
+constexpr std::size_t kCountedBeyondContext = 8192;
+// No field but a prompt of token ids takes a longer list.
+constexpr std::size_t kMostOtherItems = 65'536;
 
-ApiResult<std::vector<openai::TokenId>> encode(const tokenizer::Tokenizer& tokenizer,
-                                               const text::OriginText& text,
+// The tokens of a prompt. One that is much too long is not counted to its end: what it costs
+// depends on the model's context, not on what the client sends.
+ApiResult<std::vector<openai::TokenId>> encode(const Model& model, const text::OriginText& text,
                                                bool add_special_tokens, std::string_view path) {
-  auto ids = tokenizer.encode(text, {.add_special_tokens = add_special_tokens});
+  const std::size_t most = std::size_t{model.card.context_length} + kCountedBeyondContext;
+  auto ids =
+      model.tokenizer->encode(text, {.add_special_tokens = add_special_tokens, .max_tokens = most});
   if (ids) return std::move(*ids);
+  if (ids.error().code() == ErrorCode::kResourceExhausted) {
+    return prompt_too_long(path, format("more than {}", most), model.card.context_length);
+  }
   return make_api_error(ApiErrorCode::kInvalidValue, path, "{} cannot be tokenized: {}", path,
                         ids.error().message());
+}
+
+openai::FieldLimits field_limits(const FrontendOptions& options) {
+  return {.max_n = options.max_n, .allow_request_template = options.allow_request_template};
 }
 
 const text::Json& last_user_content(const openai::ChatRequest& request) {
@@ -35,14 +51,12 @@ const text::Json& last_user_content(const openai::ChatRequest& request) {
 }
 
 // The prompt's text: rendered, or the last user message as it is.
-ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request, std::int64_t now_unix_us,
-                                      std::string_view sentinel, Prepared& prepared) {
+ApiResult<text::OriginText> chat_text(openai::ChatRequest request, const RenderContext& context,
+                                      Prepared& prepared) {
   if (request.use_raw_prompt) {
     return text::OriginText(joined_content(last_user_content(request)), text::Origin::kData);
   }
-  const RenderContext context{*prepared.model->chat_template, *prepared.model->tokenizer,
-                              now_unix_us, sentinel};
-  ASSIGN_OR_RETURN_API(RenderedPrompt rendered, render_chat(request, context));
+  ASSIGN_OR_RETURN_API(RenderedPrompt rendered, render_chat(std::move(request), context));
   for (std::string& name : rendered.ignored_fields) {
     prepared.request.ignored_fields.push_back(std::move(name));
   }
@@ -50,23 +64,31 @@ ApiResult<text::OriginText> chat_text(const openai::ChatRequest& request, std::i
 }
 
 ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& request,
-                                            const openai::Prompt& prompt,
-                                            const tokenizer::Tokenizer& tokenizer,
+                                            const openai::Prompt& prompt, const Model& model,
                                             std::string_view path) {
+  const tokenizer::Tokenizer& tokenizer = *model.tokenizer;
   PreparedPrompt prepared;
+  const auto echo_of = [&](std::string text, bool skips_special) {
+    return request.shared.output.echo_logprobs
+               ? make_echo_with_tokens(std::move(text), prepared.token_ids, tokenizer,
+                                       skips_special)
+               : make_echo(std::move(text));
+  };
   if (const auto* ids = std::get_if<std::vector<openai::TokenId>>(&prompt)) {
     RETURN_IF_API_ERROR(check_token_ids(*ids, tokenizer.vocab_size(), path));
     prepared.token_ids = *ids;
     if (request.echo) {
-      prepared.echo = tokenizer.decode(*ids, request.shared.output.skip_special_tokens);
+      const bool skips_special = request.shared.output.skip_special_tokens;
+      prepared.echo = echo_of(tokenizer.decode(*ids, skips_special), skips_special);
     }
     return prepared;
   }
   const auto& text = std::get<std::string>(prompt);
-  ASSIGN_OR_RETURN_API(prepared.token_ids,
-                       encode(tokenizer, text::OriginText(text, text::Origin::kData),
-                              request.add_special_tokens, path));
-  if (request.echo) prepared.echo = text;
+  ASSIGN_OR_RETURN_API(
+      prepared.token_ids,
+      encode(model, text::OriginText(text, text::Origin::kData), request.add_special_tokens, path));
+  // What the tokenizer puts around a text is no part of it.
+  if (request.echo) prepared.echo = echo_of(text, true);
   return prepared;
 }
 
@@ -78,45 +100,79 @@ Preparer::Preparer(const Models& models, const FrontendOptions& options, const C
       options_(options),
       clock_(clock),
       ids_(ids),
-      chat_table_(openai::FieldTable::chat({.max_n = options.max_n})),
-      completions_table_(openai::FieldTable::completions({.max_n = options.max_n})) {}
+      chat_table_(openai::FieldTable::chat(field_limits(options))),
+      completions_table_(openai::FieldTable::completions(field_limits(options))),
+      request_templates_(kMaxRequestTemplates) {}
 
-ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body) const {
+ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body,
+                                      const Tenant& tenant) const {
   const MonotonicTime begin = clock_.now();
-  auto json = text::parse_json(body, {.max_depth = kMaxJsonDepth});
-  if (!json) {
-    return make_api_error(ApiErrorCode::kInvalidJson, "", "{}", json.error().message());
-  }
+  ASSIGN_OR_RETURN_API(text::Json json, parse(api, body));
   const Duration parse = clock_.now() - begin;
-  auto prepared = api == openai::Api::kChat ? prepare_chat(*json) : prepare_completions(*json);
+  auto prepared = api == openai::Api::kChat ? prepare_chat(std::move(json), tenant)
+                                            : prepare_completions(json, tenant);
   if (!prepared) return prepared;
   prepared->times.parse += parse;
   RETURN_IF_API_ERROR(finish(*prepared));
   return prepared;
 }
 
-ApiResult<Model*> Preparer::find_model(const std::string& name) const {
-  if (Model* model = models_.find(name)) return model;
+// A list longer than any field takes is not read to its end.
+ApiResult<text::Json> Preparer::parse(openai::Api api, std::string_view body) const {
+  std::uint32_t context = 0;
+  for (const auto& model : models_.all()) context = std::max(context, model->card.context_length);
+  const std::size_t most_items =
+      std::max(kMostOtherItems, std::size_t{context} + kCountedBeyondContext);
+  auto json = text::parse_json(body, {.max_depth = kMaxJsonDepth, .max_items = most_items});
+  if (json) return std::move(*json);
+  if (json.error().code() != ErrorCode::kResourceExhausted) {
+    return make_api_error(ApiErrorCode::kInvalidJson, "", "{}", json.error().message());
+  }
+  if (api == openai::Api::kCompletions) {
+    return prompt_too_long("prompt", format("more than {}", most_items), context);
+  }
+  return make_api_error(ApiErrorCode::kInvalidValue, "", "the body has {}; no field takes so many",
+                        json.error().message());
+}
+
+ApiResult<Model*> Preparer::find_model(const std::string& name, const Tenant& tenant) const {
+  Model* const model = models_.find(name);
+  if (model != nullptr && tenant.may_use(model->card)) return model;
   return make_api_error(ApiErrorCode::kModelNotFound, "model",
                         "the model '{}' does not exist here; GET /v1/models lists those that do",
                         openai::clipped(name));
 }
 
-ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
-  const MonotonicTime begin = clock_.now();
-  ASSIGN_OR_RETURN_API(openai::ChatRequest request,
-                       openai::parse_chat_request(body, chat_table_, options_.unknown_fields));
-  Prepared prepared;
-  prepared.api = openai::Api::kChat;
-  prepared.request = std::move(request.shared);
-  ASSIGN_OR_RETURN_API(prepared.model, find_model(prepared.request.model));
-  const Model& model = *prepared.model;
-  const bool needs_template = !request.token_data && !request.use_raw_prompt;
-  if (!model.card.serves_chat || (needs_template && model.chat_template == nullptr)) {
+// Null where the request needs none.
+ApiResult<std::shared_ptr<const chat_template::ChatTemplate>> Preparer::find_template(
+    const openai::ChatRequest& request, const Model& model) const {
+  const bool needs_one = !request.token_data && !request.use_raw_prompt;
+  if (request.chat_template && !needs_one) {
+    return make_api_error(ApiErrorCode::kInvalidValue, "chat_template",
+                          "chat_template is given and the extension object's use_raw_prompt or "
+                          "token_data goes without a template; send one of them");
+  }
+  const bool has_one = request.chat_template || model.chat_template != nullptr;
+  if (!model.card.serves_chat || (needs_one && !has_one)) {
     return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
                           "the model '{}' has no chat template; use /v1/completions",
-                          prepared.request.model);
+                          request.shared.model);
   }
+  if (request.chat_template) return request_templates_.get(*request.chat_template);
+  return model.chat_template;
+}
+
+ApiResult<Prepared> Preparer::prepare_chat(text::Json body, const Tenant& tenant) const {
+  const MonotonicTime begin = clock_.now();
+  ASSIGN_OR_RETURN_API(
+      openai::ChatRequest request,
+      openai::parse_chat_request(std::move(body), chat_table_, options_.unknown_fields));
+  Prepared prepared;
+  prepared.api = openai::Api::kChat;
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model, tenant));
+  const Model& model = *prepared.model;
+  ASSIGN_OR_RETURN_API(const auto chat_template, find_template(request, model));
+  prepared.request = std::move(request.shared);
   const MonotonicTime parsed = clock_.now();
   MonotonicTime rendered = parsed;
   PreparedPrompt prompt;
@@ -125,10 +181,13 @@ ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
         check_token_ids(*request.token_data, model.card.vocab_size, "penstock.token_data"));
     prompt.token_ids = std::move(*request.token_data);
   } else {
-    ASSIGN_OR_RETURN_API(const text::OriginText text,
-                         chat_text(request, clock_.unix_us(), ids_.make_request_id(), prepared));
+    const std::string sentinel = ids_.make_request_id();
+    ASSIGN_OR_RETURN_API(
+        const text::OriginText text,
+        chat_text(std::move(request),
+                  {*chat_template, *model.tokenizer, clock_.unix_us(), sentinel}, prepared));
     rendered = clock_.now();
-    ASSIGN_OR_RETURN_API(prompt.token_ids, encode(*model.tokenizer, text, false, "messages"));
+    ASSIGN_OR_RETURN_API(prompt.token_ids, encode(model, text, false, "messages"));
     if (prepared.request.annotations.formatted_prompt) prepared.formatted_prompt = text.bytes();
   }
   prepared.prompts.push_back(std::move(prompt));
@@ -136,14 +195,15 @@ ApiResult<Prepared> Preparer::prepare_chat(const text::Json& body) const {
   return prepared;
 }
 
-ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body) const {
+ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body,
+                                                  const Tenant& tenant) const {
   const MonotonicTime begin = clock_.now();
   ASSIGN_OR_RETURN_API(
       openai::CompletionRequest request,
       openai::parse_completion_request(body, completions_table_, options_.unknown_fields));
   Prepared prepared;
   prepared.api = openai::Api::kCompletions;
-  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model));
+  ASSIGN_OR_RETURN_API(prepared.model, find_model(request.shared.model, tenant));
   if (!prepared.model->card.serves_completions) {
     return make_api_error(ApiErrorCode::kUnsupportedForModel, "model",
                           "the model '{}' does not serve completions; use /v1/chat/completions",
@@ -152,9 +212,8 @@ ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body) const 
   const MonotonicTime parsed = clock_.now();
   for (std::size_t i = 0; i < request.prompts.size(); ++i) {
     const std::string path = request.prompts.size() == 1 ? "prompt" : format("prompt[{}]", i);
-    ASSIGN_OR_RETURN_API(
-        PreparedPrompt prompt,
-        completion_prompt(request, request.prompts[i], *prepared.model->tokenizer, path));
+    ASSIGN_OR_RETURN_API(PreparedPrompt prompt,
+                         completion_prompt(request, request.prompts[i], *prepared.model, path));
     prepared.prompts.push_back(std::move(prompt));
   }
   prepared.request = std::move(request.shared);

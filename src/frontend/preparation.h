@@ -5,14 +5,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "frontend/access/tenant.h"
+#include "frontend/echo.h"
 #include "frontend/ids.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
+#include "frontend/request_templates.h"
+#include "openai/chat_request.h"
 #include "openai/errors.h"
 #include "openai/field_table.h"
 #include "openai/request.h"
@@ -23,7 +28,7 @@ namespace penstock::frontend {
 struct PreparedPrompt {
   std::vector<openai::TokenId> token_ids;
   std::uint32_t max_tokens = 0;
-  std::string echo;  // text that precedes the output; completions with `echo`
+  std::optional<Echo> echo;  // completions with `echo`
 };
 
 struct StageTimes {
@@ -48,14 +53,26 @@ class Preparer final {
   // All outlive the preparer.
   Preparer(const Models& models, const FrontendOptions& options, const Clock& clock, IdSource& ids);
 
-  [[nodiscard]] openai::ApiResult<Prepared> prepare(openai::Api api, std::string_view body) const;
+  // For `tenant`, models it may not use do not exist.
+  [[nodiscard]] openai::ApiResult<Prepared> prepare(openai::Api api, std::string_view body,
+                                                    const Tenant& tenant) const;
+
+  [[nodiscard]] const openai::FieldTable& table(openai::Api api) const noexcept {
+    return api == openai::Api::kChat ? chat_table_ : completions_table_;
+  }
 
  private:
-  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(const text::Json& body) const;
-  [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body) const;
+  [[nodiscard]] openai::ApiResult<text::Json> parse(openai::Api api, std::string_view body) const;
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(text::Json body,
+                                                         const Tenant& tenant) const;
+  [[nodiscard]] openai::ApiResult<std::shared_ptr<const chat_template::ChatTemplate>> find_template(
+      const openai::ChatRequest& request, const Model& model) const;
+  [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body,
+                                                                const Tenant& tenant) const;
   // What both APIs check against the model, and the sampling with the card's defaults.
   [[nodiscard]] openai::ApiStatus finish(Prepared& prepared) const;
-  [[nodiscard]] openai::ApiResult<Model*> find_model(const std::string& name) const;
+  [[nodiscard]] openai::ApiResult<Model*> find_model(const std::string& name,
+                                                     const Tenant& tenant) const;
 
   const Models& models_;
   const FrontendOptions& options_;
@@ -63,6 +80,7 @@ class Preparer final {
   IdSource& ids_;
   const openai::FieldTable chat_table_;
   const openai::FieldTable completions_table_;
+  mutable RequestTemplates request_templates_;  // a cache with a lock of its own
 };
 
 }  // namespace penstock::frontend

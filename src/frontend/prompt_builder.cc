@@ -66,9 +66,8 @@ std::string joined_content(const Json& content) {
   return joined;
 }
 
-Json::Array fix_messages(const Json::Array& messages, TemplateTraits traits) {
-  Json::Array fixed = messages;
-  for (Json& message : fixed) {
+Json::Array fix_messages(Json::Array messages, TemplateTraits traits) {
+  for (Json& message : messages) {
     Json::Object& object = message.as_object();
     Json* content = object.find("content");
     if (!traits.iterates_content_parts && content->is_array()) {
@@ -78,7 +77,7 @@ Json::Array fix_messages(const Json::Array& messages, TemplateTraits traits) {
       object.set("role", Json("system"));
     }
   }
-  return fixed;
+  return messages;
 }
 
 text::OriginText cut_before(const text::OriginText& text, std::string_view sentinel) {
@@ -93,13 +92,13 @@ text::OriginText cut_before(const text::OriginText& text, std::string_view senti
   return cut;
 }
 
-ApiResult<RenderedPrompt> render_chat(const openai::ChatRequest& request,
-                                      const RenderContext& context) {
+ApiResult<RenderedPrompt> render_chat(openai::ChatRequest request, const RenderContext& context) {
   const chat_template::ChatTemplate& chat_template = context.chat_template;
   RenderedPrompt prompt;
-  Json::Array messages = fix_messages(
-      request.messages, {.iterates_content_parts = chat_template.iterates_content_parts(),
-                         .knows_developer = chat_template.has_literal("developer")});
+  Json::Array messages =
+      fix_messages(std::move(request.messages),
+                   {.iterates_content_parts = chat_template.iterates_content_parts(),
+                    .knows_developer = chat_template.has_literal("developer")});
   if (request.continue_final_message) append_to_content(messages.back(), context.sentinel);
 
   chat_template::RenderInput input;

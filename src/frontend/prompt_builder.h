@@ -32,7 +32,7 @@ struct RenderContext {
   std::string_view sentinel;
 };
 
-[[nodiscard]] openai::ApiResult<RenderedPrompt> render_chat(const openai::ChatRequest& request,
+[[nodiscard]] openai::ApiResult<RenderedPrompt> render_chat(openai::ChatRequest request,
                                                             const RenderContext& context);
 
 // What the fix-ups depend on of a template.
@@ -40,8 +40,7 @@ struct TemplateTraits {
   bool iterates_content_parts = false;
   bool knows_developer = false;
 };
-[[nodiscard]] text::Json::Array fix_messages(const text::Json::Array& messages,
-                                             TemplateTraits traits);
+[[nodiscard]] text::Json::Array fix_messages(text::Json::Array messages, TemplateTraits traits);
 
 // The text parts of a message's content joined by newlines; the content itself when it is text.
 [[nodiscard]] std::string joined_content(const text::Json& content);

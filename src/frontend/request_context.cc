@@ -13,11 +13,16 @@ using openai::ApiResult;
 using openai::ApiStatus;
 using openai::make_api_error;
 
-// Pins name one of several workers; there is nothing to choose from yet.
-constexpr std::array<std::string_view, 8> kPinHeaders = {
-    "x-penstock-worker-id",         "x-penstock-dp-rank",          "x-penstock-prefill-worker-id",
-    "x-penstock-prefill-dp-rank",   "x-dynamo-worker-instance-id", "x-dynamo-dp-rank",
-    "x-dynamo-prefill-instance-id", "x-dynamo-prefill-dp-rank"};
+struct PinHeader {
+  std::string_view name;
+  std::string_view alias;
+};
+constexpr PinHeader kWorkerPin{"x-penstock-worker-id", "x-dynamo-worker-instance-id"};
+constexpr PinHeader kRankPin{"x-penstock-dp-rank", "x-dynamo-dp-rank"};
+constexpr std::array<PinHeader, 2> kPrefillPins = {{
+    {"x-penstock-prefill-worker-id", "x-dynamo-prefill-instance-id"},
+    {"x-penstock-prefill-dp-rank", "x-dynamo-prefill-dp-rank"},
+}};
 
 template <class Integer>
 ApiResult<std::optional<Integer>> integer_header(const net::HttpRequest& request,
@@ -37,6 +42,41 @@ ApiResult<std::optional<Integer>> integer_header(const net::HttpRequest& request
                           openai::clipped(*value));
   }
   return std::optional<Integer>(number);
+}
+
+ApiStatus check_may_pin(const net::HttpRequest& request, const Tenant& tenant) {
+  if (tenant.policy().allow_routing) return {};
+  for (const PinHeader& pin : {kWorkerPin, kRankPin, kPrefillPins[0], kPrefillPins[1]}) {
+    for (const std::string_view name : {pin.name, pin.alias}) {
+      if (request.find_header(name) == nullptr) continue;
+      return make_api_error(ApiErrorCode::kRoutingNotAllowed, name,
+                            "the header {} chooses a worker, which this API key may not do; leave "
+                            "it out",
+                            name);
+    }
+  }
+  return {};
+}
+
+ApiStatus read_pins(const net::HttpRequest& request, RequestContext& context) {
+  RETURN_IF_API_ERROR(check_may_pin(request, *context.caller.tenant));
+  for (const PinHeader& pin : kPrefillPins) {
+    for (const std::string_view name : {pin.name, pin.alias}) {
+      if (request.find_header(name) == nullptr) continue;
+      return make_api_error(ApiErrorCode::kUnsupportedParameter, name,
+                            "the header {} names a prefill worker, and there is none here; leave "
+                            "it out",
+                            name);
+    }
+  }
+  ASSIGN_OR_RETURN_API(context.pinned_worker,
+                       integer_header<std::uint64_t>(request, kWorkerPin.name, kWorkerPin.alias));
+  ASSIGN_OR_RETURN_API(const auto rank,
+                       integer_header<std::uint32_t>(request, kRankPin.name, kRankPin.alias));
+  if (rank.value_or(0) == 0) return {};
+  const bool is_own = request.find_header(kRankPin.name) != nullptr;
+  return make_api_error(ApiErrorCode::kInvalidValue, is_own ? kRankPin.name : kRankPin.alias,
+                        "rank {} does not exist; every worker here has rank 0 alone", *rank);
 }
 
 ApiStatus read_deadline(const net::HttpRequest& request, const FrontendOptions& options, Now now,
@@ -60,6 +100,9 @@ ApiStatus read_deadline(const net::HttpRequest& request, const FrontendOptions& 
   }
   if (!timeout_ms && !deadline_ms) deadline = context.received_at + options.default_deadline;
   context.deadline = std::min(deadline, context.received_at + options.max_deadline);
+  if (const auto& longest = context.caller.tenant->policy().max_deadline) {
+    context.deadline = std::min(context.deadline, context.received_at + *longest);
+  }
   return {};
 }
 
@@ -73,7 +116,10 @@ bool is_correlation_id(std::string_view text) noexcept {
 }
 
 net::HttpHeaders RequestContext::headers() const {
-  return {{"x-request-id", correlation_id}, {"x-penstock-request-id", request_id}};
+  net::HttpHeaders headers = {{"x-request-id", correlation_id},
+                              {"x-penstock-request-id", request_id}};
+  headers.insert(headers.end(), cors_headers.begin(), cors_headers.end());
+  return headers;
 }
 
 RequestContext make_context(const net::HttpRequest& request, std::string request_id,
@@ -83,6 +129,7 @@ RequestContext make_context(const net::HttpRequest& request, std::string request
   context.correlation_id = sent != nullptr && is_correlation_id(*sent) ? *sent : request_id;
   context.request_id = std::move(request_id);
   context.received_at = request.received_at;
+  context.cors_headers = options.cors.headers(request);
   context.deadline = request.received_at + std::min(options.default_deadline, options.max_deadline);
   return context;
 }
@@ -95,19 +142,13 @@ ApiStatus read_headers(const net::HttpRequest& request, const FrontendOptions& o
                           "the header x-request-id must have 1 to 128 characters of A-Z, a-z, 0-9, "
                           "'.', '_', ':', '-'");
   }
-  for (const std::string_view pin : kPinHeaders) {
-    if (request.find_header(pin) == nullptr) continue;
-    return make_api_error(ApiErrorCode::kUnsupportedParameter, pin,
-                          "the header {} is not built yet in this version; leave it out", pin);
-  }
+  RETURN_IF_API_ERROR(read_pins(request, context));
   ASSIGN_OR_RETURN_API(
-      const auto priority,
+      context.priority,
       integer_header<std::int32_t>(request, "x-penstock-priority", "x-dynamo-request-priority"));
-  ASSIGN_OR_RETURN_API(const auto strict,
+  ASSIGN_OR_RETURN_API(context.strict_priority,
                        integer_header<std::uint32_t>(request, "x-penstock-strict-priority",
                                                      "x-dynamo-request-strict-priority"));
-  context.priority = priority.value_or(0);
-  context.strict_priority = strict.value_or(0);
   return read_deadline(request, options, now, context);
 }
 

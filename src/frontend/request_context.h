@@ -1,11 +1,14 @@
-// What a request is called and how long it may take: its ids and its headers.
+// What a request is called, who asks, and how long it may take: its ids, its caller, its headers.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "frontend/access/access.h"
+#include "frontend/access/admission.h"
 #include "frontend/options.h"
 #include "net/http_server.h"
 #include "openai/errors.h"
@@ -17,10 +20,15 @@ struct RequestContext {
   std::string correlation_id;  // the client's x-request-id, else the request id
   MonotonicTime received_at{};
   MonotonicTime deadline{};
-  std::int32_t priority = 0;
-  std::uint32_t strict_priority = 0;
+  // As asked: these win over the request's own hints, and the tenant may lower both (make_submit).
+  std::optional<std::int32_t> priority;
+  std::optional<std::uint32_t> strict_priority;
+  std::optional<std::uint64_t> pinned_worker;
+  Caller caller;        // set before anything is asked of a worker
+  Admission admission;  // its place in the tenant's quota
+  net::HttpHeaders cors_headers;
 
-  // x-request-id and x-penstock-request-id.
+  // What every answer carries: x-request-id, x-penstock-request-id, and those for web pages.
   [[nodiscard]] net::HttpHeaders headers() const;
 };
 
@@ -34,7 +42,8 @@ struct Now {
   std::int64_t unix_us = 0;
 };
 
-// Deadline, priority and pins. An error names the header as its param.
+// Deadline, priority and pins, within what the caller's tenant allows. An error names the header as
+// its param.
 [[nodiscard]] openai::ApiStatus read_headers(const net::HttpRequest& request,
                                              const FrontendOptions& options, Now now,
                                              RequestContext& context);

@@ -1,8 +1,12 @@
 #include "frontend/service_routes.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/check.h"
+#include "frontend/error_response.h"
 #include "openai/json_out.h"
+#include "openai/openapi.h"
 #include "text/json.h"
 
 namespace penstock::frontend {
@@ -16,6 +20,36 @@ void append_model(std::string& out, const discovery::ModelCard& card) {
   out += R"(,"owned_by":"penstock","max_model_len":)";
   openai::append_integer(out, card.context_length);
   out += '}';
+}
+
+constexpr Duration kMaxLoopSilence = std::chrono::seconds(5);
+
+bool loops_are_alive(const net::IoPool& pool) {
+  const MonotonicTime now = SystemClock().now();  // the pool's clock
+  for (std::size_t loop = 0; loop < pool.num_loops(); ++loop) {
+    if (now - pool.last_tick(loop) > kMaxLoopSilence) return false;
+  }
+  return true;
+}
+
+net::HttpResponse live_response(const ServiceView& view, net::HttpHeaders headers) {
+  if (!loops_are_alive(view.pool)) {
+    return json_response(503, R"({"status":"stalled","phase":"io"})", std::move(headers));
+  }
+  std::string stalled = stalled_body(view.models);
+  if (!stalled.empty()) return json_response(503, std::move(stalled), std::move(headers));
+  return json_response(200, R"({"status":"live"})", std::move(headers));
+}
+
+net::HttpResponse metrics_response(const ServiceView& view, net::HttpHeaders headers) {
+  for (const auto& model : view.models.all()) {
+    view.probe.meters(model->card.name).ready.set(model->is_ready() ? 1 : 0);
+  }
+  net::HttpResponse response;
+  response.headers = std::move(headers);
+  response.headers.push_back({"content-type", std::string(metrics::kTextContentType)});
+  response.body = view.registry.text();
+  return response;
 }
 
 int hex_digit(char c) noexcept {
@@ -41,10 +75,27 @@ std::string percent_decoded(std::string_view text) {
 
 }  // namespace
 
-std::string models_body(const Models& models) {
+net::HttpResponse service_response(Route route, const ServiceView& view, std::string_view query,
+                                   net::HttpHeaders headers) {
+  if (route == Route::kLive) return live_response(view, std::move(headers));
+  if (route == Route::kMetrics) return metrics_response(view, std::move(headers));
+  if (route == Route::kHealth) {
+    return json_response(is_ready(view.models, view.is_draining, "") ? 200 : 503,
+                         health_body(view.models, view.is_draining, view.version),
+                         std::move(headers));
+  }
+  CHECK(route == Route::kReady, "route {} is none of this port's service routes",
+        static_cast<int>(route));
+  const bool ready = is_ready(view.models, view.is_draining, query_value(query, "model"));
+  return json_response(ready ? 200 : 503,
+                       ready ? R"({"status":"ready"})" : R"({"status":"not ready"})",
+                       std::move(headers));
+}
+
+std::string models_body(const Models& models, const Tenant& tenant) {
   std::string out = R"({"object":"list","data":[)";
   for (bool first = true; const auto& model : models.all()) {
-    if (!model->is_ready()) continue;
+    if (!model->is_ready() || !tenant.may_use(model->card)) continue;
     if (!first) out += ',';
     first = false;
     append_model(out, model->card);
@@ -52,9 +103,10 @@ std::string models_body(const Models& models) {
   return out + "]}";
 }
 
-openai::ApiResult<std::string> model_body(const Models& models, std::string_view id) {
+openai::ApiResult<std::string> model_body(const Models& models, const Tenant& tenant,
+                                          std::string_view id) {
   const Model* model = models.find(id);
-  if (model == nullptr || !model->is_ready()) {
+  if (model == nullptr || !tenant.may_use(model->card) || !model->is_ready()) {
     return openai::make_api_error(openai::ApiErrorCode::kModelNotFound, "model",
                                   "the model '{}' does not exist here; GET /v1/models lists those "
                                   "that do",
@@ -93,6 +145,12 @@ std::string health_body(const Models& models, bool is_draining, std::string_view
   out += R"(},"discovery":{"backend":"memory","age_ms":0},)";
   openai::append_string_member(out, "version", version);
   return out + '}';
+}
+
+std::string openapi_body(const Preparer& preparer, std::string_view version) {
+  return text::to_json(openai::openapi({.chat = preparer.table(openai::Api::kChat),
+                                        .completions = preparer.table(openai::Api::kCompletions),
+                                        .version = version}));
 }
 
 std::string stalled_body(const Models& models) {

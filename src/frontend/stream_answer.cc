@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <span>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -10,6 +10,12 @@
 namespace penstock::frontend {
 namespace {
 
+void append_all(openai::Delta& to, openai::Delta from) {
+  to.text += from.text;
+  std::ranges::move(from.logprobs, std::back_inserter(to.logprobs));
+  std::ranges::move(from.token_ids, std::back_inserter(to.token_ids));
+}
+
 class StreamAnswer final : public Answer {
  public:
   StreamAnswer(std::shared_ptr<net::HttpExchange> exchange, AnswerFrame frame,
@@ -19,16 +25,20 @@ class StreamAnswer final : public Answer {
         usage_(usage),
         options_(options),
         writer_(frame_.head, frame_.options),
-        is_open_(frame_.num_choices(), false) {}
+        is_open_(frame_.num_choices(), false),
+        held_(frame_.echo_top ? frame_.num_choices() : 0),
+        echoed_(frame_.num_prompts) {}
 
   void add(std::uint32_t index, openai::Delta delta) override {
     if (delta.empty()) return;
+    if (waits_for_echo(index)) return append_all(held_[index], std::move(delta));
     open(index);
     writer_.append_content(out_, place(index), delta, usage_);
   }
 
   void end_choice(std::uint32_t index, openai::Delta rest, openai::ChoiceEnd end) override {
     open(index);
+    release(index);
     if (!rest.text.empty()) {
       writer_.append_content(out_, place(index), rest, usage_);
       rest = {};
@@ -36,8 +46,12 @@ class StreamAnswer final : public Answer {
     writer_.append_finish(out_, place(index), rest, end, usage_);
   }
 
-  void add_prompt_logprobs(std::uint32_t, std::vector<openai::TokenLogprob>) override {
-    BUG("prompt_logprobs in a stream, which validation refuses");
+  void add_prompt_logprobs(std::uint32_t prompt,
+                           std::vector<openai::TokenLogprob> logprobs) override {
+    if (!frame_.echo_top) return BUG("prompt_logprobs in a stream, which validation refuses");
+    echoed_[prompt] = echo_logprobs(frame_.echo[prompt], logprobs, *frame_.echo_top);
+    const std::uint32_t n = frame_.choices_per_prompt;
+    for (std::uint32_t index = prompt * n; index < (prompt + 1) * n; ++index) release(index);
   }
 
   bool flush() override {
@@ -86,7 +100,7 @@ class StreamAnswer final : public Answer {
     openai::ChunkPlace place;
     place.index = index;
     const std::uint32_t prompt = index / frame_.choices_per_prompt;
-    if (!frame_.echo.empty()) place.first_offset = num_characters(frame_.echo[prompt]);
+    if (!frame_.echo.empty()) place.first_offset = frame_.echo[prompt].num_characters;
     if (prompt < frame_.prompt_token_ids.size()) {
       const bool is_first =
           frame_.head.api == openai::Api::kChat ? true : index % frame_.choices_per_prompt == 0;
@@ -107,10 +121,23 @@ class StreamAnswer final : public Answer {
     if (frame_.head.api == openai::Api::kChat) {
       writer_.append_role(out_, place(index), usage_);
     } else if (!frame_.echo.empty()) {
-      openai::Delta echo;
-      echo.text = frame_.echo[index / frame_.choices_per_prompt];
-      writer_.append_content(out_, place(index), echo, usage_);
+      const std::uint32_t prompt = index / frame_.choices_per_prompt;
+      openai::ChunkPlace where = place(index);
+      where.first_offset = 0;
+      writer_.append_content(
+          out_, where, {.text = frame_.echo[prompt].text, .logprobs = echoed_[prompt]}, usage_);
     }
+  }
+
+  // The echo goes out with its logprobs, so what follows it waits for them.
+  bool waits_for_echo(std::uint32_t index) const {
+    return frame_.echo_top && echoed_[index / frame_.choices_per_prompt].empty();
+  }
+
+  void release(std::uint32_t index) {
+    if (held_.empty() || held_[index].empty()) return;
+    open(index);
+    writer_.append_content(out_, place(index), std::exchange(held_[index], {}), usage_);
   }
 
   const std::shared_ptr<net::HttpExchange> exchange_;  // shared with the connection
@@ -119,17 +146,14 @@ class StreamAnswer final : public Answer {
   const FrontendOptions& options_;
   const openai::ChunkWriter writer_;
   std::vector<bool> is_open_;
+  std::vector<openai::Delta> held_;                        // per choice; empty without echo_top
+  std::vector<std::vector<openai::TokenLogprob>> echoed_;  // per prompt, once they are known
   std::vector<openai::TokenId> shown_prompt_ids_;
   std::string out_;
   bool has_begun_ = false;
 };
 
 }  // namespace
-
-std::uint64_t num_characters(std::string_view text) noexcept {
-  return static_cast<std::uint64_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
 
 std::unique_ptr<Answer> make_stream_answer(std::shared_ptr<net::HttpExchange> exchange,
                                            AnswerFrame frame, const openai::Usage& usage,

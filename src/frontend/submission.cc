@@ -28,6 +28,24 @@ std::vector<std::pair<std::string, std::string>> make_annotations(const Prepared
   return annotations;
 }
 
+struct Priorities {
+  std::int32_t asked = 0;
+  std::int32_t granted = 0;
+  std::uint32_t strict_asked = 0;
+  std::uint32_t strict_granted = 0;
+};
+
+// Headers win over hints; wishes above what the tenant may have are lowered to it.
+Priorities priorities_of(const RequestContext& context, const openai::HintWish& hints) {
+  const TenantPolicy& policy = context.caller.tenant->policy();
+  Priorities out;
+  out.asked = context.priority.value_or(hints.priority.value_or(0));
+  out.granted = std::min(out.asked, policy.max_priority);
+  out.strict_asked = context.strict_priority.value_or(hints.strict_priority.value_or(0));
+  out.strict_granted = std::min(out.strict_asked, policy.max_strict_priority);
+  return out;
+}
+
 }  // namespace
 
 rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
@@ -55,16 +73,36 @@ rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
   if (request.output.logprobs) {
     submit.logprobs = static_cast<std::int32_t>(*request.output.logprobs);
   }
-  if (request.output.prompt_logprobs) {
-    submit.prompt_logprobs = static_cast<std::int32_t>(*request.output.prompt_logprobs);
+  if (const auto top = request.output.computed_prompt_logprobs()) {
+    submit.prompt_logprobs = static_cast<std::int32_t>(*top);
   }
   submit.remaining_us = to_us(context.deadline - now);
   submit.age_us =
       static_cast<std::uint64_t>(std::max<std::int64_t>(to_us(now - context.received_at), 0));
-  submit.strict_priority = context.strict_priority;
-  submit.priority = context.priority;
-  submit.salt = request.cache_salt;
+  const Tenant& tenant = *context.caller.tenant;
+  submit.tenant = tenant.policy().name;
+  submit.weight = static_cast<float>(tenant.policy().weight);
+  const Priorities priorities = priorities_of(context, request.hints);
+  submit.strict_priority = priorities.strict_granted;
+  submit.priority = priorities.granted;
+  submit.salt = tenant.salt(request.cache_salt);
   return submit;
+}
+
+RequestRecord begin_record(const RequestContext& context, const openai::HintWish& hints,
+                           const Clock& clock) {
+  RequestRecord record;
+  record.request_id = context.request_id;
+  record.correlation_id = context.correlation_id;
+  record.received_unix_us = clock.unix_us() - to_us(clock.now() - context.received_at);
+  record.tenant = context.caller.tenant->policy().name;
+  record.key_id = context.caller.key_id();
+  const Priorities priorities = priorities_of(context, hints);
+  record.priority_asked = priorities.asked;
+  record.priority = priorities.granted;
+  record.strict_priority_asked = priorities.strict_asked;
+  record.strict_priority = priorities.strict_granted;
+  return record;
 }
 
 AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
@@ -86,16 +124,16 @@ AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,
   frame.options.token_ids = request.output.token_ids;
   frame.options.prompt_logprobs = request.output.prompt_logprobs.has_value();
   frame.options.stop_reason = request.output.stop_reason;
+  frame.prompt_top = request.output.prompt_logprobs;
+  if (request.output.echo_logprobs) frame.echo_top = request.output.logprobs;
   frame.headers = context.headers();
   if (!request.ignored_fields.empty()) {
     frame.headers.push_back({"x-penstock-ignored", ignored_header(request.ignored_fields)});
   }
   frame.choices_per_prompt = request.n;
   frame.num_prompts = static_cast<std::uint32_t>(prepared.prompts.size());
-  const bool echoes = std::ranges::any_of(
-      prepared.prompts, [](const PreparedPrompt& prompt) { return !prompt.echo.empty(); });
   for (const PreparedPrompt& prompt : prepared.prompts) {
-    if (echoes) frame.echo.push_back(prompt.echo);
+    if (prompt.echo) frame.echo.push_back(*prompt.echo);
     if (request.output.token_ids) frame.prompt_token_ids.push_back(prompt.token_ids);
   }
   frame.annotations = make_annotations(prepared, context);

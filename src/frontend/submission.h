@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "frontend/admin/explain_store.h"
 #include "frontend/answer.h"
 #include "frontend/preparation.h"
 #include "frontend/request_context.h"
@@ -15,6 +16,11 @@ namespace penstock::frontend {
 // All choices of one prompt.
 [[nodiscard]] rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
                                       std::uint32_t prompt_index, MonotonicTime now);
+
+// What is known of a request from its headers on: ids, caller, priorities, time of arrival.
+// `hints`: its own, when they are known.
+[[nodiscard]] RequestRecord begin_record(const RequestContext& context,
+                                         const openai::HintWish& hints, const Clock& clock);
 
 // `created`: Unix seconds.
 [[nodiscard]] AnswerFrame make_frame(const Prepared& prepared, const RequestContext& context,

@@ -23,11 +23,12 @@ class WholeAnswer final : public Answer {
         usage_(usage),
         options_(options),
         choices_(frame_.num_choices()),
-        prompts_(frame_.num_prompts) {
+        prompts_(frame_.num_prompts),
+        echoed_(frame_.num_prompts) {
     for (std::uint32_t index = 0; index < choices_.size() && !frame_.echo.empty(); ++index) {
-      const std::string& echo = frame_.echo[index / frame_.choices_per_prompt];
-      choices_[index].text = echo;
-      choices_[index].first_offset = num_characters(echo);
+      const Echo& echo = frame_.echo[index / frame_.choices_per_prompt];
+      choices_[index].text = echo.text;
+      choices_[index].first_offset = echo.num_characters;
     }
     for (std::size_t prompt = 0; prompt < frame_.prompt_token_ids.size(); ++prompt) {
       prompts_[prompt].token_ids = std::move(frame_.prompt_token_ids[prompt]);
@@ -48,6 +49,13 @@ class WholeAnswer final : public Answer {
 
   void add_prompt_logprobs(std::uint32_t prompt,
                            std::vector<openai::TokenLogprob> logprobs) override {
+    if (frame_.echo_top) {
+      echoed_[prompt] = echo_logprobs(frame_.echo[prompt], logprobs, *frame_.echo_top);
+    }
+    if (!frame_.prompt_top) return;
+    for (openai::TokenLogprob& entry : logprobs) {
+      if (entry.top.size() > *frame_.prompt_top) entry.top.resize(*frame_.prompt_top);
+    }
     prompts_[prompt].logprobs = std::move(logprobs);
   }
 
@@ -55,6 +63,9 @@ class WholeAnswer final : public Answer {
   void keep_alive() override {}
 
   void complete() override {
+    for (std::size_t index = 0; index < choices_.size(); ++index) {
+      put_before(echoed_[index / frame_.choices_per_prompt], choices_[index]);
+    }
     exchange_->respond(
         json_response(200,
                       openai::response_body(frame_.head, frame_.options,
@@ -67,12 +78,22 @@ class WholeAnswer final : public Answer {
   }
 
  private:
+  // The echo's tokens, whose offsets are the text's, before the choice's own.
+  static void put_before(const std::vector<openai::TokenLogprob>& echoed,
+                         openai::WholeChoice& choice) {
+    if (echoed.empty()) return;
+    for (openai::TokenLogprob& own : choice.logprobs) own.text_offset += choice.first_offset;
+    choice.first_offset = 0;
+    choice.logprobs.insert(choice.logprobs.begin(), echoed.begin(), echoed.end());
+  }
+
   const std::shared_ptr<net::HttpExchange> exchange_;  // shared with the connection
   AnswerFrame frame_;
   const openai::Usage& usage_;
   const FrontendOptions& options_;
   std::vector<openai::WholeChoice> choices_;
   std::vector<openai::WholePrompt> prompts_;
+  std::vector<std::vector<openai::TokenLogprob>> echoed_;  // per prompt, once they are known
 };
 
 }  // namespace

@@ -47,12 +47,49 @@ Status WorkerStream::cancel(rpc::Cancel cancel) {
   return end_->send(std::move(cancel));
 }
 
+void WorkerStream::clear_kv(OnCleared done) {
+  std::uint64_t n = 0;
+  {
+    const MutexLock lock(routes_mutex_);
+    n = ++last_clear_;
+    clears_.emplace(n, std::move(done));
+  }
+  Status sent;
+  {
+    const MutexLock lock(send_mutex_);
+    sent = end_->send(rpc::ClearKv{n});
+  }
+  if (!sent) on_cleared(n, std::unexpected(std::move(sent).error()));
+}
+
+void WorkerStream::on_cleared(std::uint64_t n, Result<std::uint32_t> num_freed) {
+  OnCleared done;
+  {
+    const MutexLock lock(routes_mutex_);
+    const auto at = clears_.find(n);
+    if (at == clears_.end()) return;
+    done = std::move(at->second);
+    clears_.erase(at);
+  }
+  done(std::move(num_freed));
+}
+
+std::optional<rpc::Load> WorkerStream::load() const {
+  const MutexLock lock(routes_mutex_);
+  return load_;
+}
+
 void WorkerStream::on_message(rpc::UpMessage message, rpc::Credit credit) {
   if (auto* step = std::get_if<rpc::StepOutputs>(&message)) {
     on_step(std::move(*step), std::move(credit));
   } else if (const auto* away = std::get_if<rpc::GoAway>(&message)) {
     ready_.store(false, std::memory_order_release);
     log_info("the worker takes no new requests: {}", away->reason);
+  } else if (std::holds_alternative<rpc::ComeBack>(message)) {
+    ready_.store(true, std::memory_order_release);
+    log_info("the worker takes new requests again");
+  } else if (const auto* cleared = std::get_if<rpc::KvCleared>(&message)) {
+    on_cleared(cleared->n, cleared->num_freed);
   }
 }
 
@@ -60,6 +97,7 @@ void WorkerStream::on_step(rpc::StepOutputs step, rpc::Credit credit) {
   std::vector<std::vector<Delivery>> by_loop(pool_.num_loops());
   {
     const MutexLock lock(routes_mutex_);
+    if (step.load.seq != 0) load_ = step.load;  // a refusal carries none
     for (rpc::Output& output : step.outputs) {
       const auto at = routes_.find(output.key.request_id);
       if (at == routes_.end()) continue;
@@ -81,6 +119,13 @@ void WorkerStream::on_step(rpc::StepOutputs step, rpc::Credit credit) {
 
 void WorkerStream::on_closed() {
   ready_.store(false, std::memory_order_release);
+  closed_.store(true, std::memory_order_release);
+  std::unordered_map<std::uint64_t, OnCleared> clears;
+  {
+    const MutexLock lock(routes_mutex_);
+    clears.swap(clears_);
+  }
+  for (auto& [n, done] : clears) done(make_error(ErrorCode::kUnavailable, "the worker is gone"));
   const MutexLock lock(routes_mutex_);
   for (const auto& [request_id, route] : routes_) {
     pool_.post(route.loop_index, [receiver = route.receiver] { receiver->on_stream_lost(); });

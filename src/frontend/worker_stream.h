@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -49,6 +51,16 @@ class WorkerStream final {
   [[nodiscard]] Status submit(rpc::Submit submit);
   [[nodiscard]] Status cancel(rpc::Cancel cancel);
 
+  // Clears the worker's prefix cache; `done` gets the number of blocks that are free again, or why
+  // not. It runs once, on a thread of the channel or the caller's, and must not block.
+  using OnCleared = std::move_only_function<void(Result<std::uint32_t>)>;
+  void clear_kv(OnCleared done);
+
+  // The worker is gone for good.
+  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+  // What the worker last said it carries; none before its first step.
+  [[nodiscard]] std::optional<rpc::Load> load() const;
+
  private:
   struct Route {
     std::size_t loop_index = 0;
@@ -61,14 +73,19 @@ class WorkerStream final {
 
   void on_message(rpc::UpMessage message, rpc::Credit credit);
   void on_step(rpc::StepOutputs step, rpc::Credit credit);
+  void on_cleared(std::uint64_t n, Result<std::uint32_t> num_freed);
   void on_closed();
 
   net::IoPool& pool_;
   std::atomic<bool> ready_{true};
+  std::atomic<bool> closed_{false};
   Mutex send_mutex_;
   std::uint64_t next_submit_ GUARDED_BY(send_mutex_) = 1;
-  Mutex routes_mutex_;
+  mutable Mutex routes_mutex_;
   std::unordered_map<std::string, Route> routes_ GUARDED_BY(routes_mutex_);
+  std::unordered_map<std::uint64_t, OnCleared> clears_ GUARDED_BY(routes_mutex_);
+  std::uint64_t last_clear_ GUARDED_BY(routes_mutex_) = 0;
+  std::optional<rpc::Load> load_ GUARDED_BY(routes_mutex_);
   // Destroyed first: after that no callback comes.
   std::unique_ptr<rpc::FrontendEnd> end_;
 };

@@ -21,9 +21,10 @@ HttpConnection::HttpConnection(std::shared_ptr<HttpCore> core, IoPool::Loop& loo
     : core_(std::move(core)),
       loop_(loop),
       peer_(std::move(peer)),
+      phase_(core_->tls ? Phase::kHandshake : Phase::kIdle),
       parser_({.header_bytes = core_->options.header_limit_bytes,
                .body_bytes = core_->options.body_limit_bytes}),
-      socket_(std::in_place, loop, fd) {
+      stream_(std::in_place, loop, fd, core_->tls ? core_->tls->new_session() : nullptr) {
   core_->num_connections.fetch_add(1);
 }
 
@@ -40,8 +41,10 @@ LoopTask HttpConnection::callback() {
 void HttpConnection::enter(Phase next) {
   const auto is_legal = [this, next] {
     switch (next) {
+      case Phase::kHandshake:
+        return false;
       case Phase::kIdle:
-        return phase_ == Phase::kAnswering;
+        return phase_ == Phase::kAnswering || phase_ == Phase::kHandshake;
       case Phase::kHeaders:
         return phase_ == Phase::kIdle;
       case Phase::kBody:
@@ -49,7 +52,7 @@ void HttpConnection::enter(Phase next) {
       case Phase::kAnswering:
         return phase_ == Phase::kHeaders || phase_ == Phase::kBody;
       case Phase::kLingering:
-        return phase_ == Phase::kAnswering;
+        return phase_ == Phase::kAnswering || phase_ == Phase::kHandshake;
       case Phase::kClosed:
         return phase_ != Phase::kClosed;
     }
@@ -67,14 +70,16 @@ void HttpConnection::start() {
   });
   core_->by_loop[loop_.index].insert(shared_from_this());
   if (core_->is_draining) return close_when_done();
-  deadline_->set(monotonic_now() + core_->options.idle_timeout);
-  socket_->wait_broken(callback<&HttpConnection::on_broken>());
+  const HttpServerOptions& options = core_->options;
+  deadline_->set(monotonic_now() +
+                 (phase_ == Phase::kHandshake ? options.header_timeout : options.idle_timeout));
+  stream_->wait_broken(callback<&HttpConnection::on_broken>());
   wait_readable();
 }
 
 void HttpConnection::close_when_done() {
   is_draining_ = true;
-  if (phase_ == Phase::kIdle) close(CloseHow::kOrderly);
+  if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) close(CloseHow::kOrderly);
 }
 
 void HttpConnection::close_now() {
@@ -200,12 +205,13 @@ void HttpConnection::flush() {
   while (!out_.is_empty()) {
     std::array<iovec, kMaxPieces> pieces;
     const IoCount sent =
-        num_sent < kMaxFlushBytes ? socket_->write(out_.gather(pieces)) : IoCount{0, EAGAIN};
+        num_sent < kMaxFlushBytes ? stream_->write(out_.gather(pieces)) : IoCount{0, EAGAIN};
     if (sent.would_block()) return wait_writable();
     if (sent.error != 0) return close(CloseHow::kReset);
     out_.consume(sent.bytes);
     num_sent += sent.bytes;
   }
+  if (phase_ == Phase::kLingering) return shut_down_sending();
   if (phase_ != Phase::kAnswering) return;
   deadline_->clear();
   if (answer_ == Answer::kComplete) answer_sent();
@@ -217,11 +223,12 @@ void HttpConnection::wait_writable() {
   if (phase_ == Phase::kAnswering) {
     deadline_->set(monotonic_now() + core_->options.write_timeout);
   }
-  socket_->wait_writable(callback<&HttpConnection::on_writable>());
+  stream_->wait_writable(callback<&HttpConnection::on_writable>());
 }
 
 void HttpConnection::on_writable() {
   waits_writable_ = false;
+  if (phase_ == Phase::kHandshake) return shake_hands();
   flush();
 }
 
@@ -246,13 +253,20 @@ void HttpConnection::next_request() {
 // the client has read it: so say that we are done, and read on for a moment.
 void HttpConnection::linger() {
   enter(Phase::kLingering);
-  socket_->shutdown_write();
   deadline_->set(monotonic_now() + core_->options.linger_timeout);
+  shut_down_sending();
   wait_readable();
+}
+
+void HttpConnection::shut_down_sending() {
+  if (has_shut_down_) return;
+  has_shut_down_ = stream_->shutdown_write();
+  if (!has_shut_down_) wait_writable();
 }
 
 void HttpConnection::on_deadline() {
   switch (phase_) {
+    case Phase::kHandshake:
     case Phase::kIdle:
     case Phase::kLingering:
       return close(CloseHow::kOrderly);
@@ -286,9 +300,9 @@ void HttpConnection::end_exchange(bool is_disconnect) {
 void HttpConnection::close(CloseHow how) {
   const auto self = shared_from_this();
   enter(Phase::kClosed);
-  if (how == CloseHow::kReset) socket_->reset_on_close();
-  socket_->close();
-  socket_.reset();
+  if (how == CloseHow::kReset) stream_->reset_on_close();
+  stream_->close();
+  stream_.reset();
   deadline_.reset();
   end_exchange(true);
   exchange_timer_.reset();

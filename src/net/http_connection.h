@@ -1,8 +1,8 @@
 // One connection: receives requests, hands them to the handler one at a time, sends the answers.
 //
-// A state machine (`Phase`) on one loop. Bytes are read only while a request is being received, so
-// a pipelining client is held back by TCP, not by our memory. Answers are queued and leave at the
-// end of the turn.
+// A state machine (`Phase`) on one loop; under TLS it begins with the handshake. Bytes are read
+// only while a request is being received, so a pipelining client is held back by TCP, not by our
+// memory. Answers are queued and leave at the end of the turn.
 //
 // Threading: the loop's thread only. Ownership: the server's per-loop set, and callbacks that wait
 // on the socket, share it; an exchange shares it until it is over.
@@ -23,6 +23,7 @@
 #include "net/out_queue.h"
 #include "net/request_parser.h"
 #include "net/socket.h"
+#include "net/stream.h"
 
 namespace penstock::net {
 
@@ -57,7 +58,15 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void exchange_dropped();
 
  private:
-  enum class Phase : unsigned char { kIdle, kHeaders, kBody, kAnswering, kLingering, kClosed };
+  enum class Phase : unsigned char {
+    kHandshake,
+    kIdle,
+    kHeaders,
+    kBody,
+    kAnswering,
+    kLingering,
+    kClosed
+  };
   // How far the answer is, within kAnswering.
   enum class Answer : unsigned char { kWaiting, kStreaming, kComplete };
   enum class CloseHow : unsigned char { kOrderly, kReset };
@@ -65,6 +74,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void enter(Phase next);
 
   // Receiving (http_receive.cc).
+  void shake_hands();
   [[nodiscard]] bool is_receiving() const noexcept;
   void wait_readable();
   void on_readable();
@@ -74,9 +84,11 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   [[nodiscard]] std::string_view parse_some(std::string_view bytes);
   void begin_request();
   void headers_received();
+  [[nodiscard]] bool hold_body();
   void begin_answer();
   void dispatch();
   void refuse(int status, std::string_view message);
+  void refuse_for_lack_of_memory();
   void discard_input();
   void on_input_while_answering();
   void probe_peer();
@@ -90,6 +102,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void answer_sent();
   void next_request();
   void linger();
+  void shut_down_sending();
 
   // Ending.
   void on_deadline();
@@ -106,7 +119,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   Ledger::Entry connection_entry_;
   Ledger::Entry stream_entry_;
 
-  Phase phase_ = Phase::kIdle;
+  Phase phase_;
   Answer answer_ = Answer::kWaiting;
   BodyFraming framing_ = BodyFraming::kLength;  // of the answer being streamed
   bool closes_after_answer_ = false;
@@ -114,6 +127,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   bool flush_scheduled_ = false;
   bool waits_readable_ = false;
   bool waits_writable_ = false;
+  bool has_shut_down_ = false;  // said that nothing more will be sent
 
   RequestParser parser_;
   bool headers_checked_ = false;
@@ -125,7 +139,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   std::string probe_;  // of the current exchange's stream
 
   // Gone once closed, so that the connection may be destroyed on any thread.
-  std::optional<Socket> socket_;
+  std::optional<Stream> stream_;
   std::optional<Timer> deadline_;
   std::optional<Timer> exchange_timer_;
 };

@@ -15,7 +15,27 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 void HttpConnection::wait_readable() {
   if (std::exchange(waits_readable_, true)) return;
-  socket_->wait_readable([self = shared_from_this()] { self->on_readable(); });
+  const auto self = shared_from_this();
+  if (phase_ == Phase::kLingering) {
+    stream_->wait_discardable([self] { self->on_readable(); });
+  } else {
+    stream_->wait_readable([self] { self->on_readable(); });
+  }
+}
+
+void HttpConnection::shake_hands() {
+  switch (stream_->shake_hands()) {
+    case TlsSession::Handshake::kDone:
+      enter(Phase::kIdle);
+      deadline_->set(monotonic_now() + core_->options.idle_timeout);
+      return wait_readable();
+    case TlsSession::Handshake::kWantsRead:
+      return wait_readable();
+    case TlsSession::Handshake::kWantsWrite:
+      return wait_writable();
+    case TlsSession::Handshake::kFailed:
+      return linger();  // the client may want to read what was wrong
+  }
 }
 
 bool HttpConnection::is_receiving() const noexcept {
@@ -24,11 +44,12 @@ bool HttpConnection::is_receiving() const noexcept {
 
 void HttpConnection::on_readable() {
   waits_readable_ = false;
+  if (phase_ == Phase::kHandshake) return shake_hands();
   if (phase_ == Phase::kLingering) return discard_input();
   if (phase_ == Phase::kAnswering) return on_input_while_answering();
   if (!is_receiving()) return;
   const std::span<char> scratch = loop_.scratch();
-  const IoCount got = socket_->read(scratch);
+  const IoCount got = stream_->read(scratch);
   if (got.would_block()) return wait_readable();
   if (got.error != 0) return close(CloseHow::kOrderly);
   if (got.bytes == 0) return on_end_of_stream();
@@ -42,14 +63,14 @@ void HttpConnection::on_end_of_stream() {
 }
 
 void HttpConnection::discard_input() {
-  const IoCount got = socket_->read(loop_.scratch());
+  const IoCount got = stream_->discard(loop_.scratch());
   if (got.bytes > 0 || got.would_block()) return wait_readable();
   close(CloseHow::kOrderly);
 }
 
 // While an answer is due nothing is read, but the end of the stream is worth knowing.
 void HttpConnection::on_input_while_answering() {
-  const IoCount got = socket_->peek();
+  const IoCount got = stream_->peek();
   if (got.would_block()) return wait_readable();
   if (got.error != 0) return close(CloseHow::kReset);
   if (got.bytes == 0) probe_peer();
@@ -93,13 +114,13 @@ std::string_view HttpConnection::parse_some(std::string_view bytes) {
       case ParseState::kBody:
         if (!headers_checked_) {
           headers_received();
-        } else if (num_taken == 0) {
+        } else if (hold_body() && num_taken == 0) {
           return bytes;
         }
         break;
       case ParseState::kComplete:
         if (!headers_checked_) headers_received();
-        if (is_receiving()) dispatch();
+        if (is_receiving() && hold_body()) dispatch();
         break;
     }
   }
@@ -130,10 +151,27 @@ void HttpConnection::headers_received() {
       return respond(std::move(*refusal));
     }
   }
-  if (has_body && parser_.expects_continue()) {
+  if (!has_body) return;
+  // Only a look: bytes that are announced and do not come are nobody's loss.
+  if (!core_->body_budget->has_room_for(parser_.announced_body_bytes())) {
+    return refuse_for_lack_of_memory();
+  }
+  if (parser_.expects_continue()) {
     out_.append(kContinue);
     schedule_flush();
   }
+}
+
+// Net invariant 9. False once the request has been refused.
+bool HttpConnection::hold_body() {
+  HttpRequest& request = parser_.request();
+  if (request.body.empty()) return true;
+  if (request.body_lease.num_bytes() == 0) {
+    request.body_lease = ByteBudget::Lease(core_->body_budget);
+  }
+  if (request.body_lease.grow_to(request.body.size())) return true;
+  refuse_for_lack_of_memory();
+  return false;
 }
 
 void HttpConnection::begin_answer() {
@@ -148,9 +186,18 @@ void HttpConnection::begin_answer() {
 
 void HttpConnection::refuse(int status, std::string_view message) {
   begin_answer();
+  // What has come of the request is of no use any more.
+  parser_.request() = {};
   HttpResponse response = core_->error_response(status, message);
   response.close = true;
   respond(std::move(response));
+}
+
+void HttpConnection::refuse_for_lack_of_memory() {
+  refuse(kOverloadStatus,
+         format("request bodies fill the {} bytes that this server has for them; try again later, "
+                "or with a smaller body",
+                core_->options.max_buffered_body_bytes));
 }
 
 void HttpConnection::dispatch() {

@@ -55,10 +55,14 @@ const std::string* HttpRequest::find_header(std::string_view name) const noexcep
 }
 
 HttpResponse HttpCore::error_response(int status, std::string_view message) const {
-  if (error_body) return error_body(status, message);
-  return {.status = status,
-          .headers = {{"content-type", "text/plain"}},
-          .body = std::string(message) + "\n"};
+  HttpResponse response = error_body ? error_body(status, message)
+                                     : HttpResponse{.status = status,
+                                                    .headers = {{"content-type", "text/plain"}},
+                                                    .body = std::string(message) + "\n"};
+  if (status == kOverloadStatus && net::find_header(response.headers, "retry-after") == nullptr) {
+    response.headers.push_back({"retry-after", "1"});
+  }
+  return response;
 }
 
 void HttpCore::connection_closed() {
@@ -194,10 +198,14 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(IoPool& pool, Ledger& led
                                                        HttpServerOptions options,
                                                        HttpHandler handler,
                                                        HttpErrorBody error_body) {
+  std::unique_ptr<TlsContext> tls;
+  if (options.tls.is_wanted()) {
+    ASSIGN_OR_RETURN(tls, TlsContext::load(options.tls));
+  }
   ASSIGN_OR_RETURN(Listener listener,
                    Listener::open(pool.loop(kAcceptLoop), options.host, options.port));
   auto core = std::make_shared<HttpCore>(pool, ledger, std::move(options), std::move(handler),
-                                         std::move(error_body));
+                                         std::move(error_body), std::move(tls));
   auto impl = std::make_shared<Impl>(std::move(core), std::move(listener));
   impl->core->resume_accept = [weak = std::weak_ptr(impl)] {
     const auto self = weak.lock();
@@ -224,8 +232,21 @@ std::size_t HttpServer::num_connections() const noexcept {
   return impl_->core->num_connections.load();
 }
 
+Status HttpServer::reload_certificates() {
+  if (!impl_->core->tls) {
+    return make_error(ErrorCode::kInvalid,
+                      "http port {} speaks no TLS; start it with a certificate and a key",
+                      impl_->port);
+  }
+  return impl_->core->tls->reload();
+}
+
 void HttpServer::stop_accepting() {
   impl_->stop_accepting(kStopTimeout);
+}
+
+std::size_t HttpServer::num_buffered_body_bytes() const noexcept {
+  return impl_->core->body_budget->held_bytes();
 }
 
 void HttpServer::close_all(Duration timeout) {

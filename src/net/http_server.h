@@ -25,6 +25,8 @@
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "base/result.h"
+#include "net/byte_budget.h"
+#include "net/tls_files.h"
 
 namespace penstock::net {
 
@@ -43,7 +45,8 @@ struct HttpRequest {
   std::string query{};   // raw, after '?'
   HttpHeaders headers{};
   std::string body{};
-  MonotonicTime received_at{};  // first header byte
+  ByteBudget::Lease body_lease{};  // of the body's bytes: goes where the body goes, ends with it
+  MonotonicTime received_at{};     // first header byte
 
   [[nodiscard]] const std::string* find_header(std::string_view name) const noexcept;
 };
@@ -105,7 +108,8 @@ class HttpExchange {
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 
 // Answers for what the server itself refuses (bad request line, too large, too slow): status and a
-// sentence in, a whole response out.
+// sentence in, a whole response out. Status 503 is overload, and nothing else is: the answer may
+// have the overload status of its API instead, and gets `retry-after: 1` unless it brings its own.
 using HttpErrorBody = std::function<HttpResponse(int status, std::string_view message)>;
 
 // Looks at a request whose headers are complete and whose body has not been read; an answer
@@ -123,12 +127,17 @@ struct HttpServerOptions {
   Duration write_timeout = std::chrono::seconds(60);  // without progress
   Duration linger_timeout = std::chrono::seconds(1);  // reading on after a refusal, so it arrives
   std::size_t max_connections = 65536;                // accepting pauses above
-  HttpHeaderCheck check_headers{};                    // may be empty
+  // Request bodies received, or being received, and not yet given up by whoever has the lease; a
+  // request that would pass it is refused as overload.
+  std::size_t max_buffered_body_bytes = default_body_budget_bytes();
+  HttpHeaderCheck check_headers{};  // may be empty
+  TlsFiles tls{};                   // none = plain HTTP
 };
 
 class HttpServer final {
  public:
-  // Binds and listens; the error names address and port. `pool` and `ledger` outlive the server.
+  // Binds and listens; the error names address and port, or the TLS file at fault. `pool` and
+  // `ledger` outlive the server.
   // Construct, use and destroy it off the loops: its methods wait for them.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(IoPool& pool, Ledger& ledger,
                                                                   HttpServerOptions options,
@@ -140,6 +149,10 @@ class HttpServer final {
 
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] std::size_t num_connections() const noexcept;
+  [[nodiscard]] std::size_t num_buffered_body_bytes() const noexcept;
+  // Reads the TLS files again, for new connections; on an error (or without TLS) nothing changes.
+  // From any thread but the loops': it reads files.
+  [[nodiscard]] Status reload_certificates();
   // Stops accepting; idle connections close, the others finish their current exchange and close.
   // New ones are refused when this returns.
   void stop_accepting();

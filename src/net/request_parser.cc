@@ -17,6 +17,9 @@ using ErrorCodeB = beast::error_code;
 // Longest piece of chunk framing (size line with extensions, trailers) that is waited for.
 constexpr std::size_t kMaxFramingBytes = 16UL << 10;
 
+// A header costs at least 64 bytes of ours and may cost the peer four.
+constexpr std::size_t kMaxHeaders = 256;
+
 // Memory taken on the word of a content-length; beyond it the body pays as it comes.
 constexpr std::uint64_t kMaxReserveBytes = 1UL << 20;
 
@@ -96,6 +99,9 @@ struct RequestParser::Impl final {
     void on_field_impl(http::field field, beast::string_view name, beast::string_view value,
                        ErrorCodeB&) override {
       if (impl.in_trailers) return;  // they cannot change what was already checked
+      if (impl.request.headers.size() == kMaxHeaders) {
+        return impl.refuse(431, format("a request has at most {} headers", kMaxHeaders));
+      }
       impl.count_framing(field, {value.data(), value.size()});
       impl.request.headers.push_back(
           {std::string(name.data(), name.size()), std::string(value.data(), value.size())});
@@ -293,6 +299,11 @@ bool RequestParser::keep_alive() const noexcept {
 
 bool RequestParser::expects_continue() const noexcept {
   return impl_->expects_continue && !impl_->is_http_1_0;
+}
+
+std::uint64_t RequestParser::announced_body_bytes() const noexcept {
+  const auto length = impl_->grammar->content_length();
+  return length ? *length : 0;
 }
 
 void RequestParser::reset() {

@@ -53,6 +53,8 @@ class RequestParser final {
   [[nodiscard]] bool is_http_1_0() const noexcept;
   [[nodiscard]] bool keep_alive() const noexcept;
   [[nodiscard]] bool expects_continue() const noexcept;
+  // What the headers say about the body's size: 0 where they do not.
+  [[nodiscard]] std::uint64_t announced_body_bytes() const noexcept;
 
   // Ready for the next message of the connection.
   void reset();

@@ -26,6 +26,11 @@ constexpr int kKeepAliveIdleSecs = 30;
 constexpr int kKeepAliveIntervalSecs = 10;
 constexpr int kKeepAliveProbes = 3;
 
+// What the kernel takes of an answer before the client's window has room for it. Without a limit it
+// takes megabytes for a client that reads nothing: memory that nobody accounts for, and an answer
+// that looks sent, so that no write timeout sees it.
+constexpr int kMaxUnsentInKernelBytes = 128 << 10;
+
 void set_int_option(int fd, int level, int name, int value) noexcept {
   // None of these is worth failing for.
   (void)::setsockopt(fd, level, name, &value, sizeof value);
@@ -60,6 +65,7 @@ std::string peer_text(const sockaddr_storage& address) {
 void set_listener_options(int fd, int family) noexcept {
   set_int_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_int_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_int_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMaxUnsentInKernelBytes);
   set_int_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   set_int_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSecs);
   set_int_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSecs);

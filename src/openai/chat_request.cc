@@ -1,7 +1,6 @@
 #include "openai/chat_request.h"
 
 #include <algorithm>
-#include <array>
 
 #include "openai/extension.h"
 #include "openai/field_reader.h"
@@ -32,54 +31,22 @@ ApiStatus parse_max_tokens(const Json::Object& body, GenerationRequest& request)
   return {};
 }
 
-ApiStatus parse_logprobs(const Json::Object& body, OutputWish& output) {
+void read_logprobs(const Json::Object& body, OutputWish& output) {
   const bool wanted = bool_or(body, "logprobs", false);
-  const auto top = integer_of(body, "top_logprobs");
-  if (top && !wanted) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "top_logprobs",
-                          "top_logprobs is given without logprobs; set logprobs to true");
-  }
-  if (wanted) output.logprobs = static_cast<std::uint32_t>(top.value_or(0));
-  return {};
+  if (!wanted) return;
+  output.logprobs = static_cast<std::uint32_t>(integer_of(body, "top_logprobs").value_or(0));
 }
 
-// Tools are not built: requests that would need them are refused, those that spell out their
-// absence are not.
-ApiStatus check_tools(const Json::Object& body) {
-  if (const Json* tools = find_present(body, "tools");
-      tools != nullptr && !tools->as_array().empty()) {
-    return make_api_error(ApiErrorCode::kUnsupportedParameter, "tools",
-                          "tools is not built yet in this version; leave it out");
-  }
-  if (const Json* choice = find_present(body, "tool_choice");
-      choice != nullptr && !(choice->is_string() && choice->as_string() == "none")) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "tool_choice",
-                          "tool_choice is given without tools; leave it out or send none");
-  }
-  return {};
-}
-
-ApiStatus check_modalities(const Json::Object& body) {
-  const Json* modalities = find_present(body, "modalities");
-  if (modalities == nullptr) return {};
-  const Json::Array& names = modalities->as_array();
-  if (names.size() == 1 && names[0] == Json("text")) return {};
-  return make_api_error(ApiErrorCode::kUnsupportedParameter, "modalities",
-                        "modalities is {}; only [\"text\"] is supported",
-                        clipped(text::to_json(*modalities)));
+// There are no tools yet: only a choice that spells out their absence passes.
+ApiStatus check_tool_choice(const Json::Object& body) {
+  const Json* choice = find_present(body, "tool_choice");
+  if (choice == nullptr || *choice == Json("none")) return {};
+  return make_api_error(ApiErrorCode::kInvalidValue, "tool_choice",
+                        "tool_choice is {} and there are no tools; leave it out or send none",
+                        clipped(text::to_json(*choice)));
 }
 
 ApiStatus parse_template_fields(const Json::Object& body, ChatRequest& request) {
-  if (const auto effort = string_of(body, "reasoning_effort")) {
-    constexpr std::array<std::string_view, 5> kEfforts = {"none", "minimal", "low", "medium",
-                                                          "high"};
-    if (std::ranges::find(kEfforts, *effort) == kEfforts.end()) {
-      return make_api_error(ApiErrorCode::kInvalidValue, "reasoning_effort",
-                            "reasoning_effort is '{}'; it must be none, minimal, low, medium or "
-                            "high",
-                            clipped(*effort));
-    }
-  }
   for (const std::string_view name : {"reasoning_effort", "documents", "verbosity"}) {
     if (const Json* value = find_present(body, name)) {
       request.template_fields.set(std::string(name), *value);
@@ -94,6 +61,7 @@ ApiStatus parse_template_fields(const Json::Object& body, ChatRequest& request) 
   }
   if (kwargs != nullptr) request.template_kwargs = kwargs->as_object();
   if (args != nullptr) request.template_kwargs = args->as_object();
+  request.chat_template = string_of(body, "chat_template");
   return {};
 }
 
@@ -130,26 +98,18 @@ ApiStatus take_extension(Extension extension, ChatRequest& request) {
 
 }  // namespace
 
-ApiResult<ChatRequest> parse_chat_request(const Json& body, const FieldTable& table,
+ApiResult<ChatRequest> parse_chat_request(Json body, const FieldTable& table,
                                           UnknownFields unknown) {
-  if (!body.is_object()) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "",
-                          "the body is of type {}; it must be a JSON object", body.type_name());
-  }
-  const Json::Object& object = body.as_object();
-  ASSIGN_OR_RETURN_API(auto ignored, check_fields(object, table, unknown));
+  ASSIGN_OR_RETURN_API(auto ignored, check_fields(body, table, unknown));
+  Json::Object& object = body.as_object();
   ChatRequest request;
   ASSIGN_OR_RETURN_API(request.shared, parse_shared_fields(object));
   request.shared.ignored_fields = std::move(ignored);
-  const Json* messages = find_present(object, "messages");
-  if (messages == nullptr) {
-    return make_api_error(ApiErrorCode::kMissingParameter, "messages", "messages is missing");
-  }
-  ASSIGN_OR_RETURN_API(request.messages, parse_messages(messages->as_array()));
+  ASSIGN_OR_RETURN_API(request.messages,
+                       parse_messages(std::move(object.find("messages")->as_array())));
   RETURN_IF_API_ERROR(parse_max_tokens(object, request.shared));
-  RETURN_IF_API_ERROR(parse_logprobs(object, request.shared.output));
-  RETURN_IF_API_ERROR(check_tools(object));
-  RETURN_IF_API_ERROR(check_modalities(object));
+  read_logprobs(object, request.shared.output);
+  RETURN_IF_API_ERROR(check_tool_choice(object));
   RETURN_IF_API_ERROR(parse_template_fields(object, request));
   RETURN_IF_API_ERROR(parse_continuation(object, request));
   ASSIGN_OR_RETURN_API(Extension extension, parse_extension(object, request.shared));

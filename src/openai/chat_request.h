@@ -8,9 +8,8 @@
 
 namespace penstock::openai {
 
-// `table` is FieldTable::chat(). O(bytes of the body).
-[[nodiscard]] ApiResult<ChatRequest> parse_chat_request(const text::Json& body,
-                                                        const FieldTable& table,
+// `table` is FieldTable::chat(). O(bytes of the body), whose messages are moved, not copied.
+[[nodiscard]] ApiResult<ChatRequest> parse_chat_request(text::Json body, const FieldTable& table,
                                                         UnknownFields unknown);
 
 }  // namespace penstock::openai

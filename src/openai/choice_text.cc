@@ -50,6 +50,9 @@ void ChoiceText::end(std::string_view rest) {
   const std::size_t before = next_.text.size();
   matcher_.flush(next_.text);
   released_bytes_ += next_.text.size() - before;
+  // Bytes that only lengthened a run that is U+FFFD already leave no text of their own.
+  for (Waiting& waiting : waiting_)
+    waiting.release_at = std::min(waiting.release_at, released_bytes_);
 }
 
 Delta ChoiceText::take() {

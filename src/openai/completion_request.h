@@ -8,7 +8,6 @@
 
 namespace penstock::openai {
 
-inline constexpr std::size_t kMaxPrompts = 128;
 inline constexpr std::uint32_t kDefaultCompletionTokens = 16;
 
 // `table` is FieldTable::completions(). O(bytes of the body).

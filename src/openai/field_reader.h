@@ -1,6 +1,6 @@
 // Reading the members of a checked object. JSON null equals absent.
 //
-// The value_* functions assume that check_fields() has passed: a wrong type there is a CHECK.
+// All but find_present assume that check_fields() has passed: a wrong type is a CHECK.
 // Threading: pure functions.
 #pragma once
 
@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "openai/errors.h"
 #include "text/json.h"
 
 namespace penstock::openai {
@@ -27,10 +26,7 @@ namespace penstock::openai {
 [[nodiscard]] std::optional<std::string> string_of(const text::Json::Object& object,
                                                    std::string_view name);
 
-// Each of an array, with the element's path in errors.
-[[nodiscard]] ApiResult<std::vector<std::uint32_t>> token_ids_of(const text::Json::Array& array,
-                                                                 std::string_view path);
-[[nodiscard]] ApiResult<std::vector<std::string>> strings_of(const text::Json::Array& array,
-                                                             std::string_view path);
+[[nodiscard]] std::vector<std::uint32_t> token_ids_of(const text::Json::Array& array);
+[[nodiscard]] std::vector<std::string> strings_of(const text::Json::Array& array);
 
 }  // namespace penstock::openai

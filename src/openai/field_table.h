@@ -1,58 +1,25 @@
-// The fields of each API as data: what validation checks and what a description of the API lists.
+// The fields of each API under this process's limits: what validation checks and what the
+// description of the API lists.
 //
-// A table is made once from the limits of the process. check_fields() does everything that needs
-// one field alone; what needs two fields, or looks into an array or object, is the request
-// parser's (chat_request.cc, completion_request.cc, shared_fields.cc). Threading: immutable.
+// check_fields() does all that one value alone decides, at any depth; what two fields decide
+// together is the request parser's (chat_request.cc, completion_request.cc, shared_fields.cc,
+// messages.cc, extension.cc). Threading: immutable.
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "openai/errors.h"
+#include "openai/field_spec.h"
 #include "text/json.h"
 
 namespace penstock::openai {
 
-enum class FieldType : std::uint8_t {
-  kBoolean,
-  kInteger,  // also a number without a fraction
-  kNumber,
-  kString,
-  kStringOrStrings,
-  kArray,
-  kObject,
-  kAny,  // its parser says what it takes
-};
-[[nodiscard]] std::string_view to_string(FieldType type) noexcept;
-
-enum class FieldState : std::uint8_t {
-  kBuilt,
-  kTemplate,  // takes effect when the model's chat template reads it; else as if unlisted
-  kNotBuilt,  // of the API, refused until it is built
-  kRefused,   // known from elsewhere, never offered; the note says what to use
-};
-
-// Numbers: the value. Strings: characters. Arrays and objects: members.
-struct FieldRange {
-  double min = -std::numeric_limits<double>::infinity();
-  double max = std::numeric_limits<double>::infinity();
-  bool excludes_min = false;
-};
-
-struct FieldSpec {
-  std::string_view name{};
-  FieldType type = FieldType::kAny;
-  FieldRange range{};
-  std::string_view default_text{};
-  FieldState state = FieldState::kBuilt;
-  std::string_view note{};
-};
-
 struct FieldLimits {
   std::uint32_t max_n = 16;
+  bool allow_request_template = false;
 };
 
 enum class UnknownFields : std::uint8_t { kIgnore, kReject };
@@ -71,14 +38,10 @@ class FieldTable final {
   std::vector<FieldSpec> specs_;
 };
 
-// Checks each member of `body`: its type, its range, and that it is built. Returns the names that
-// no row lists, in their order. JSON null equals absent.
-[[nodiscard]] ApiResult<std::vector<std::string>> check_fields(const text::Json::Object& body,
+// Checks `body` and all in it against `table`. Returns the names at its top that no row lists, in
+// their order. JSON null equals absent.
+[[nodiscard]] ApiResult<std::vector<std::string>> check_fields(const text::Json& body,
                                                                const FieldTable& table,
                                                                UnknownFields unknown);
-
-// The same for one value; `path` is what the error's param says.
-[[nodiscard]] ApiStatus check_value(const text::Json& value, FieldType type,
-                                    const FieldRange& range, std::string_view path);
 
 }  // namespace penstock::openai

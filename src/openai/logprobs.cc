@@ -117,8 +117,13 @@ void append_completion_logprobs(std::string& out, std::span<const TokenLogprob> 
     text::append_json_string(out, token_key(token.id, token.bytes, as_ids));
   });
   out += ',';
-  append_list(out, "token_logprobs", tokens,
-              [&](const TokenLogprob& token) { append_logprob(out, token.logprob); });
+  append_list(out, "token_logprobs", tokens, [&](const TokenLogprob& token) {
+    if (token.has_logprob) {
+      append_logprob(out, token.logprob);
+    } else {
+      out += "null";
+    }
+  });
   out += ',';
   append_list(out, "top_logprobs", tokens, [&](const TokenLogprob& token) {
     if (token.top.empty()) {

@@ -26,6 +26,7 @@ struct TokenLogprob {
   TokenId id = 0;
   std::string bytes;
   float logprob = 0;
+  bool has_logprob = true;            // false: nothing precedes the token
   std::uint32_t rank = 0;             // tokens that are more likely
   std::uint64_t text_offset = 0;      // characters of the choice before this token
   std::vector<TokenAlternative> top;  // most likely first

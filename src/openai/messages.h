@@ -6,8 +6,9 @@
 
 namespace penstock::openai {
 
-// Checks roles, content and each role's companions, and returns the messages without members that
-// are null. Members that no rule names are handed to the template as they are.
-[[nodiscard]] ApiResult<text::Json::Array> parse_messages(const text::Json::Array& messages);
+// Checks what roles, parts and companions decide together, and returns the messages without
+// members that are null. `messages` has passed check_fields(); members that no row lists are handed
+// to the template as they are.
+[[nodiscard]] ApiResult<text::Json::Array> parse_messages(text::Json::Array messages);
 
 }  // namespace penstock::openai

@@ -4,6 +4,7 @@
 // (max_tokens); every other default is filled in.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,16 +48,29 @@ struct OutputWish {
   bool continuous_usage = false;
   std::optional<std::uint32_t> logprobs;         // how many alternatives; absent = no logprobs
   std::optional<std::uint32_t> prompt_logprobs;  // the same of the prompt; not with `stream`
+  bool echo_logprobs = false;                    // an echoed prompt has `logprobs` too
   bool token_ids = false;
   bool tokens_as_token_ids = false;
   bool skip_special_tokens = true;
   bool stop_reason = false;
+
+  // How many alternatives of the prompt's tokens are to be computed; absent = no logprobs.
+  [[nodiscard]] std::optional<std::uint32_t> computed_prompt_logprobs() const {
+    if (!echo_logprobs) return prompt_logprobs;
+    return std::max(prompt_logprobs.value_or(0), logprobs.value_or(0));
+  }
 };
 
 struct AnnotationWish {
   bool request_id = false;
   bool formatted_prompt = false;
   bool token_ids = false;
+};
+
+// What the caller knows of a request; a header says it louder.
+struct HintWish {
+  std::optional<std::int32_t> priority;
+  std::optional<std::uint32_t> strict_priority;
 };
 
 struct GenerationRequest {
@@ -67,6 +81,7 @@ struct GenerationRequest {
   StopWish stop;
   OutputWish output;
   AnnotationWish annotations;
+  HintWish hints;
   std::string cache_salt;
   bool names_service_tier = false;  // the answer then says which tier it was
   bool wants_store = false;         // the answer then says that it was not stored
@@ -78,6 +93,7 @@ struct ChatRequest {
   text::Json::Array messages;          // validated; members with null are gone
   text::Json::Object template_fields;  // documents, reasoning_effort, verbosity
   text::Json::Object template_kwargs;
+  std::optional<std::string> chat_template;  // in place of the model's
   bool add_generation_prompt = true;
   bool continue_final_message = false;
   bool use_raw_prompt = false;

@@ -11,7 +11,4 @@ namespace penstock::openai {
 // check_fields().
 [[nodiscard]] ApiResult<GenerationRequest> parse_shared_fields(const text::Json::Object& body);
 
-// `model`: required by every route.
-[[nodiscard]] ApiResult<std::string> parse_model(const text::Json::Object& body);
-
 }  // namespace penstock::openai

@@ -45,10 +45,9 @@ std::size_t bytes_of(const GoAway& go_away) noexcept {
   return kFixedBytes + go_away.reason.size();
 }
 
-std::size_t bytes_of(const Ping&) noexcept {
-  return kFixedBytes;
-}
-std::size_t bytes_of(const Pong&) noexcept {
+// Messages of a few numbers.
+template <class Message>
+std::size_t bytes_of(const Message&) noexcept {
   return kFixedBytes;
 }
 

@@ -87,6 +87,11 @@ struct Ping {
   std::uint64_t n = 0;
 };
 
+// Forget all cached prefixes; answered by KvCleared with the same number.
+struct ClearKv {
+  std::uint64_t n = 0;
+};
+
 enum class FinishKind : std::uint8_t {
   kNone,
   kStop,  // EOS or a stop id
@@ -170,8 +175,17 @@ struct Pong {
   std::uint64_t step = 0;
 };
 
-using DownMessage = std::variant<Submit, Cancel, Ping>;     // frontend to worker
-using UpMessage = std::variant<StepOutputs, GoAway, Pong>;  // worker to frontend
+// After a GoAway: the worker takes new requests again.
+struct ComeBack {};
+
+struct KvCleared {
+  std::uint64_t n = 0;
+  std::uint32_t dp_rank = 0;
+  std::uint32_t num_freed = 0;  // blocks
+};
+
+using DownMessage = std::variant<Submit, Cancel, Ping, ClearKv>;  // frontend to worker
+using UpMessage = std::variant<StepOutputs, GoAway, Pong, ComeBack, KvCleared>;  // and back
 
 // About how many bytes a message occupies: what send queues are bounded in.
 [[nodiscard]] std::size_t approximate_bytes(const DownMessage& message) noexcept;

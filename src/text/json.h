@@ -37,6 +37,10 @@ class Json final {
     // Adds, or replaces in place.
     Json& set(std::string name, Json value);
     bool erase(std::string_view name);
+    template <class Predicate>
+    void erase_if(Predicate is_unwanted) {
+      if (std::erase_if(members_, is_unwanted) > 0) build_index();
+    }
 
     [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
     [[nodiscard]] bool empty() const noexcept { return members_.empty(); }
@@ -112,6 +116,8 @@ class Json final {
 
 struct JsonLimits {
   std::size_t max_depth = 128;
+  // Of any one array; more is kResourceExhausted, noticed before the rest is read.
+  std::size_t max_items = static_cast<std::size_t>(-1);
 };
 
 // Strict RFC 8259; the error names line, column and cause. Invalid UTF-8 is an error.

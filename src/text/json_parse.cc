@@ -24,6 +24,8 @@ class JsonBuilder final {
   using Code = boost::json::error_code;
   using View = boost::json::string_view;
 
+  explicit JsonBuilder(std::size_t max_items) : max_items_(max_items) {}
+
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
   bool on_object_begin(Code&) {
@@ -37,17 +39,13 @@ class JsonBuilder final {
       return fail(format("the member name '{}' appears twice in one object", shortened(duplicate_)),
                   code);
     }
-    close();
-    return true;
+    return close(code);
   }
   bool on_array_begin(Code&) {
     stack_.push_back({Json(Json::Array()), {}});
     return true;
   }
-  bool on_array_end(std::size_t, Code&) {
-    close();
-    return true;
-  }
+  bool on_array_end(std::size_t, Code& code) { return close(code); }
   bool on_key_part(View part, std::size_t, Code&) {
     text_.append(part.data(), part.size());
     return true;
@@ -61,17 +59,16 @@ class JsonBuilder final {
     text_.append(part.data(), part.size());
     return true;
   }
-  bool on_string(View part, std::size_t, Code&) {
+  bool on_string(View part, std::size_t, Code& code) {
     text_.append(part.data(), part.size());
-    add(Json(std::exchange(text_, {})));
-    return true;
+    return add(Json(std::exchange(text_, {})), code);
   }
   bool on_number_part(View part, Code&) {
     text_.append(part.data(), part.size());
     return true;
   }
-  bool on_int64(std::int64_t value, View, Code&) { return add_number(Json(value)); }
-  bool on_uint64(std::uint64_t value, View, Code&) { return add_number(Json(value)); }
+  bool on_int64(std::int64_t value, View, Code& code) { return add_number(Json(value), code); }
+  bool on_uint64(std::uint64_t value, View, Code& code) { return add_number(Json(value), code); }
   // Boost 1.81's own value is an ulp off for one number of 17 digits in three, so it is not used.
   bool on_double(double, View part, Code& code) {
     text_.append(part.data(), part.size());
@@ -84,15 +81,16 @@ class JsonBuilder final {
         return fail(format("the number {} is too large", shortened(text_)), code);
       }
     }
-    return add_number(Json(value));
+    return add_number(Json(value), code);
   }
-  bool on_bool(bool value, Code&) { return add(Json(value)); }
-  bool on_null(Code&) { return add(Json()); }
+  bool on_bool(bool value, Code& code) { return add(Json(value), code); }
+  bool on_null(Code& code) { return add(Json(), code); }
   bool on_comment_part(View, Code&) { return true; }
   bool on_comment(View, Code&) { return true; }
 
   [[nodiscard]] Json take() { return std::move(root_); }
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+  [[nodiscard]] bool has_too_many_items() const noexcept { return has_too_many_items_; }
 
  private:
   struct Open {
@@ -111,26 +109,31 @@ class JsonBuilder final {
     return text.size() <= kShown ? std::string(text) : format("{}...", text.substr(0, kShown));
   }
 
-  bool add_number(Json value) {
+  bool add_number(Json value, Code& code) {
     text_.clear();
-    return add(std::move(value));
+    return add(std::move(value), code);
   }
 
-  bool add(Json value) {
+  bool add(Json value, Code& code) {
     if (stack_.empty()) {
       root_ = std::move(value);
     } else if (Open& top = stack_.back(); top.value.is_object()) {
       top.value.as_object().members_.emplace_back(std::move(top.name), std::move(value));
     } else {
-      top.value.as_array().push_back(std::move(value));
+      Json::Array& array = top.value.as_array();
+      if (array.size() >= max_items_) {
+        has_too_many_items_ = true;
+        return fail(format("an array of more than {} items", max_items_), code);
+      }
+      array.push_back(std::move(value));
     }
     return true;
   }
 
-  void close() {
+  bool close(Code& code) {
     Json value = std::move(stack_.back().value);
     stack_.pop_back();
-    add(std::move(value));
+    return add(std::move(value), code);
   }
 
   bool has_duplicate(const Json::Object& object) {
@@ -154,6 +157,8 @@ class JsonBuilder final {
     return false;
   }
 
+  const std::size_t max_items_;
+  bool has_too_many_items_ = false;
   std::vector<Open> stack_;
   std::string text_;
   std::string failure_;
@@ -184,16 +189,20 @@ Place place_of(std::string_view bytes, std::size_t offset) {
 }  // namespace
 
 Result<Json> parse_json(std::string_view bytes, JsonLimits limits) {
-  if (const std::size_t bad = find_invalid_utf8(bytes); bad != std::string_view::npos) {
-    return make_error(ErrorCode::kInvalid, "invalid JSON: byte {} is not valid UTF-8", bad);
-  }
   boost::json::parse_options options;
   options.max_depth = limits.max_depth;
-  boost::json::basic_parser<JsonBuilder> parser(options);
+  boost::json::basic_parser<JsonBuilder> parser(options, limits.max_items);
   boost::json::error_code code;
   const std::size_t used = parser.write_some(false, bytes.data(), bytes.size(), code);
   if (!code && used < bytes.size()) code = boost::json::error::extra_data;
   if (!code) return parser.handler().take();
+  if (parser.handler().has_too_many_items()) {
+    return make_error(ErrorCode::kResourceExhausted, "{}", parser.handler().failure());
+  }
+  // Boost's parser refuses invalid UTF-8 too; only a failure asks where it is.
+  if (const std::size_t bad = find_invalid_utf8(bytes); bad != std::string_view::npos) {
+    return make_error(ErrorCode::kInvalid, "invalid JSON: byte {} is not valid UTF-8", bad);
+  }
   const Place place = place_of(bytes, used);
   if (code == boost::json::error::too_deep) {
     return make_error(ErrorCode::kInvalid,

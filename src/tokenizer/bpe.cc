@@ -104,12 +104,6 @@ void Bpe::append_symbols(std::string_view word, std::vector<TokenId>& out) const
   }
 }
 
-std::size_t Bpe::count_certain(std::string_view word) const noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(word, [this](char byte) {
-    return byte_tokens_[static_cast<unsigned char>(byte)] != kNoToken;
-  }));
-}
-
 void Bpe::encode(std::string_view word, std::vector<TokenId>& out) const {
   const std::size_t start = out.size();
   append_symbols(word, out);

@@ -29,8 +29,10 @@ class Bpe final {
   // Appends the tokens of `word`.
   void encode(std::string_view word, std::vector<TokenId>& out) const;
 
-  // How many bytes of `word` are sure to end up in a token.
-  [[nodiscard]] std::size_t count_certain(std::string_view word) const noexcept;
+  // Whether a byte of a word is sure to end up in a token.
+  [[nodiscard]] bool keeps(char byte) const noexcept {
+    return byte_tokens_[static_cast<unsigned char>(byte)] != kNoToken;
+  }
 
  private:
   static constexpr TokenId kNoToken = 0xFFFF'FFFF;

@@ -1,5 +1,9 @@
 #include "tokenizer/encode_pass.h"
 
+#include <algorithm>
+
+#include "tokenizer/least_tokens.h"
+
 namespace penstock::tokenizer {
 namespace {
 
@@ -29,7 +33,7 @@ std::unexpected<Error> too_many_tokens(std::size_t max_tokens) {
 
 Result<std::vector<TokenId>> EncodePass::run(const text::OriginText& text) {
   constexpr std::size_t kBytesPerToken = 4;  // of ordinary prose
-  ids_.reserve(text.bytes().size() / kBytesPerToken + 8);
+  ids_.reserve(std::min(text.bytes().size() / kBytesPerToken, max_tokens_) + 8);
   ASSIGN_OR_RETURN(const bool fits, walk(
                                         OriginView(text), tokenizer_.raw_tokens,
                                         [this](OriginView part) { return take_raw(part); },
@@ -67,10 +71,9 @@ bool EncodePass::on_word(std::string_view word) {
 }
 
 bool EncodePass::is_hopeless(std::string_view word) const {
-  constexpr std::size_t kWorthCounting = 4096;
-  if (word.size() < kWorthCounting || tokenizer_.longest_piece == 0) return false;
-  const std::size_t least = tokenizer_.bpe.count_certain(word) / tokenizer_.longest_piece;
-  return ids_.size() + least > max_tokens_;
+  constexpr std::size_t kWorthCounting = 64 * 1024;  // merging takes many times as long
+  if (word.size() < kWorthCounting) return false;
+  return ids_.size() + least_tokens(word, *tokenizer_.pieces, tokenizer_.bpe) > max_tokens_;
 }
 
 }  // namespace penstock::tokenizer

@@ -44,6 +44,9 @@ Result<Tokenizer> Tokenizer::from_gguf(const formats::GgufFile& file) {
 
 Result<std::vector<TokenId>> Tokenizer::encode(const text::OriginText& text,
                                                EncodeOptions options) const {
+  if (impl_->bound.exceeds(text.bytes(), options.max_tokens)) {
+    return too_many_tokens(options.max_tokens);
+  }
   const std::size_t bad = text::find_invalid_utf8(text.bytes());
   if (bad != std::string_view::npos) {
     return make_error(ErrorCode::kInvalid, "the text is not valid UTF-8 at byte {}", bad);

@@ -172,6 +172,7 @@ Tokenizer::Impl::Impl(std::unique_ptr<const TokenBytes> pieces_in,
       index(std::move(index_in)),
       bpe(std::move(bpe_in)),
       is_whole_word(pieces->size()),
+      bound(definition, *pieces, bpe),
       raw_tokens(added_tokens(definition, false)),
       normalized_tokens(added_tokens(definition, true)),
       normalizer(definition.normalizer),
@@ -188,7 +189,6 @@ Tokenizer::Impl::Impl(std::unique_ptr<const TokenBytes> pieces_in,
   std::vector<TokenId> merged;
   for (TokenId id = 0; id < pieces->size(); ++id) {
     const std::string_view bytes = (*pieces)[id];
-    longest_piece = std::max(longest_piece, bytes.size());
     if (bytes.empty() || is_special[id] || index->find(bytes) != id) continue;
     if (!definition.ignore_merges) {
       merged.clear();

@@ -9,6 +9,7 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/definition.h"
+#include "tokenizer/least_tokens.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/vocabulary.h"
@@ -32,6 +33,7 @@ struct Tokenizer::Impl {
   Bpe bpe;
   // By id: a word that is this piece is this token, merged or not.
   std::vector<bool> is_whole_word;
+  TextBound bound;
 
   // Matched before and after normalizing.
   AddedTokenMatcher raw_tokens;
@@ -47,7 +49,6 @@ struct Tokenizer::Impl {
   std::vector<TokenId> prefix;
   std::vector<TokenId> suffix;
   SpecialTokens special;
-  std::size_t longest_piece = 0;  // in bytes
   std::string digest;
 };
 

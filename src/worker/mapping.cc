@@ -127,6 +127,7 @@ rpc::Load to_rpc_load(const engine::EngineLoad& load, std::uint64_t step) {
   out.kv_blocks_total = load.kv_blocks_total;
   out.kv_blocks_active = load.kv_blocks_active;
   out.kv_blocks_waiting = load.kv_blocks_waiting;
+  out.kv_blocks_cached = load.kv_blocks_cached;
   out.step_us = load.step_us;
   out.prefill_tokens_per_s = load.prefill_tokens_per_s;
   out.progress = step;

@@ -70,6 +70,8 @@ void Worker::on_message(StreamId stream, rpc::DownMessage message) {
     on_submit(stream, std::move(*submit));
   } else if (const auto* cancel = std::get_if<rpc::Cancel>(&message)) {
     on_cancel(stream, *cancel);
+  } else if (const auto* clear = std::get_if<rpc::ClearKv>(&message)) {
+    on_clear(stream, *clear);
   } else {
     on_ping(stream, std::get<rpc::Ping>(message));
   }
@@ -124,9 +126,16 @@ void Worker::on_cancel(StreamId stream, const rpc::Cancel& cancel) {
 
 void Worker::on_ping(StreamId stream, rpc::Ping ping) {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t token = ++last_ping_;
-  pings_.emplace(token, PendingPing{stream, ping.n});
+  const std::uint64_t token = ++last_echo_;
+  pings_.emplace(token, PendingEcho{stream, ping.n});
   engine_->ping(token);
+}
+
+void Worker::on_clear(StreamId stream, rpc::ClearKv clear) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t token = ++last_echo_;
+  clears_.emplace(token, PendingEcho{stream, clear.n});
+  engine_->clear_cache(token);
 }
 
 void Worker::on_closed(StreamId stream) {
@@ -173,6 +182,13 @@ void Worker::on_report(engine::StepReport report) {
     send(it->second.stream, rpc::Pong{.n = it->second.n, .dp_rank = 0, .step = report.step});
     pings_.erase(it);
   }
+  for (const engine::CacheCleared& cleared : report.clears) {
+    const auto it = clears_.find(cleared.n);
+    if (it == clears_.end()) continue;
+    send(it->second.stream,
+         rpc::KvCleared{.n = it->second.n, .dp_rank = 0, .num_freed = cleared.num_freed});
+    clears_.erase(it);
+  }
   idle_.notify_all();
 }
 
@@ -207,12 +223,28 @@ void Worker::send(StreamId id, rpc::UpMessage message) {
   }
 }
 
-bool Worker::drain(Duration timeout) {
-  std::unique_lock lock(mutex_);
+void Worker::begin_drain(Duration remaining) {
+  const std::lock_guard lock(mutex_);
   draining_ = true;
   for (StreamId id = 0; id < streams_.size(); ++id) {
-    send(id, rpc::GoAway{.reason = "draining", .remaining_us = to_us(timeout)});
+    send(id, rpc::GoAway{.reason = "draining", .remaining_us = to_us(remaining)});
   }
+}
+
+void Worker::resume() {
+  const std::lock_guard lock(mutex_);
+  draining_ = false;
+  for (StreamId id = 0; id < streams_.size(); ++id) send(id, rpc::ComeBack{});
+}
+
+bool Worker::is_draining() const {
+  const std::lock_guard lock(mutex_);
+  return draining_;
+}
+
+bool Worker::drain(Duration timeout) {
+  begin_drain(timeout);
+  std::unique_lock lock(mutex_);
   return idle_.wait_for(lock, timeout, [this] { return routes_.empty(); });
 }
 

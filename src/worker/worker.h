@@ -48,8 +48,12 @@ class Worker final {
   [[nodiscard]] Status run_canary(Duration timeout);
   void attach(std::unique_ptr<rpc::WorkerEnd> end);
 
-  // Announces it, refuses new work, and returns when nothing runs or `timeout` is over; true when
-  // everything ended by itself.
+  // Announces it and refuses new work; what runs goes on. resume() takes it back.
+  void begin_drain(Duration remaining);
+  void resume();
+  [[nodiscard]] bool is_draining() const;
+  // begin_drain(), and returns when nothing runs or `timeout` is over; true when everything ended
+  // by itself.
   bool drain(Duration timeout);
   // Ends what is left and joins the engine.
   void stop();
@@ -70,7 +74,8 @@ class Worker final {
     rpc::RequestKey key;
     std::size_t num_live = 0;
   };
-  struct PendingPing {
+  // A ping or a clear on its way through the engine.
+  struct PendingEcho {
     StreamId stream = 0;
     std::uint64_t n = 0;
   };
@@ -79,6 +84,7 @@ class Worker final {
   void on_submit(StreamId stream, rpc::Submit submit);
   void on_cancel(StreamId stream, const rpc::Cancel& cancel);
   void on_ping(StreamId stream, rpc::Ping ping);
+  void on_clear(StreamId stream, rpc::ClearKv clear);
   void on_closed(StreamId stream);
   void on_report(engine::StepReport report);
   void refuse(StreamId stream, const rpc::RequestKey& key,
@@ -94,15 +100,16 @@ class Worker final {
   const WorkerProbe probe_;
   std::unique_ptr<engine::EngineLoop> engine_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable idle_;
   // Guarded by mutex_, all of them.
   std::vector<std::unique_ptr<Stream>> streams_;
   std::unordered_map<engine::RequestHandle, Route> routes_;
   std::unordered_map<std::string, engine::RequestHandle> handles_;  // by route_name()
-  std::unordered_map<std::uint64_t, PendingPing> pings_;
+  std::unordered_map<std::uint64_t, PendingEcho> pings_;
+  std::unordered_map<std::uint64_t, PendingEcho> clears_;
   std::uint64_t last_handle_ = 0;
-  std::uint64_t last_ping_ = 0;
+  std::uint64_t last_echo_ = 0;
   std::uint64_t load_seq_ = 0;
   bool draining_ = false;
   std::optional<engine::RequestHandle> canary_;

@@ -53,6 +53,22 @@ std::string error_of(const Result<Settings::Outcome>& outcome) {
   return outcome ? "" : outcome.error().message();
 }
 
+TEST_F(SettingsTest, json_shows_values_and_origins_and_no_secret) {
+  std::string secret = "hunter2";
+  std::string url = "redis://me:hunter2@store:6379/0";
+  table_.add("peer-secret", &secret, "s");
+  table_.add("store", &url, "u");
+  ASSERT_TRUE(table_.parse({"--port", "1", "--names", "x", "y\"z"}));
+  const std::string json = table_.config_json();
+  for (const std::string_view part :
+       {R"("port":{"value":1,"origin":"flag"})", R"("threads":{"value":null,"origin":"default"})",
+        R"("names":{"value":["x","y\"z"],"origin":"flag"})", R"("metrics":{"value":true,)",
+        R"("peer-secret":{"value":"***",)", R"("value":"redis://me:***@store:6379/0")"}) {
+    EXPECT_TRUE(json.contains(part)) << part << " in " << json;
+  }
+  EXPECT_FALSE(json.contains("hunter2"));
+}
+
 TEST_F(SettingsTest, flags_win_over_environment_over_file_over_default) {
   setenv("PENSTOCK_PORT", "2", 1);
   setenv("PENSTOCK_METRICS", "false", 1);

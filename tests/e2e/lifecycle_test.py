@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import pty
 import signal
 import socket
 import struct
@@ -10,7 +12,7 @@ import threading
 import time
 import unittest
 
-from server import MODEL_NAME, Server, chat_body, need, wait_until
+from server import MODEL_NAME, START_LIMIT_S, Server, chat_body, need, wait_until
 
 LONG = {"max_tokens": 400, "ignore_eos": True, "stream": True}
 
@@ -186,6 +188,26 @@ class Draining(unittest.TestCase):
             begin = time.monotonic()
             self.assertEqual(server.terminate(), 0)
             self.assertLess(time.monotonic() - begin, 5)
+
+
+class Terminal(unittest.TestCase):
+    def test_a_server_ends_with_the_terminal_it_was_started_from(self):
+        server = Server("--http-grace-secs", "0")
+        child, terminal = pty.fork()
+        if child == 0:
+            os.dup2(server.log.fileno(), 1)
+            os.dup2(server.log.fileno(), 2)
+            os.execv(server.command[0], server.command)
+        try:
+            wait_until(lambda: "penstock ready" in server.text(), START_LIMIT_S, "the ready line")
+            os.close(terminal)
+            wait_until(lambda: os.waitpid(child, os.WNOHANG)[0] == child, 60, "the end")
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            server.log.close()
 
 
 if __name__ == "__main__":

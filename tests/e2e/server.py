@@ -46,9 +46,12 @@ class Server:
             need("PENSTOCK_BINARY"), "serve", "--model", need("PENSTOCK_TEST_MODEL"),
             "--served-model-name", MODEL_NAME, "--http-port", "0", *flags,
         ]
+        if "--admin-port" not in flags:
+            self.command += ["--admin-port", "0"]
         self.log = tempfile.NamedTemporaryFile("w+", prefix="penstock-e2e-", suffix=".log")
         self.process = None
         self.port = None
+        self.admin_port = None  # None: off
 
     def __enter__(self):
         self.process = subprocess.Popen(
@@ -60,6 +63,8 @@ class Server:
             self.__exit__(None, None, None)
             raise
         self.port = int(re.search(r"http=\S+:(\d+)", line)[1])
+        admin = re.search(r"admin=\S+:(\d+)", line)
+        self.admin_port = int(admin[1]) if admin else None
         return self
 
     def __exit__(self, *_):
@@ -120,6 +125,15 @@ class Server:
             )
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
+
+    def admin(self, method, path, body=None, headers=None):
+        """(status, JSON) of the admin port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=30)
+        with contextlib.closing(connection):
+            data = None if body is None else json.dumps(body).encode()
+            connection.request(method, path, data, headers or {})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
 
     def metric(self, name):
         """Sum over the series of one metric; 0 while there is none."""

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <latch>
 #include <set>
 
@@ -78,6 +79,30 @@ TEST(EngineLoop, refuses_token_ids_outside_the_vocabulary_and_prompts_over_the_c
   EngineRequest bias = make_request(4, {1}, 1);
   bias.logit_bias = {{500, 1.0F}};
   EXPECT_EQ(harness.run(std::move(bias)).at(0).finish, FinishReason::kInvalid);
+}
+
+// While it runs, its blocks stay its own: what it generates does not change, and what it computed
+// before is no hit for the next.
+TEST(EngineLoop, clearing_the_cache_in_the_middle_of_a_request_changes_nothing_it_says) {
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  EngineHarness undisturbed;
+  const Transcript expected = undisturbed.run(make_request(1, prompt, 30)).at(0);
+  StepGate gate(5);
+  EngineHarness harness({.model = {.on_forward = [&] { gate.pass(); }}});
+  harness.submit(make_request(1, prompt, 30));
+  harness.wait_for_tokens(RequestHandle(1), 3);
+  harness.engine().clear_cache(7);
+  gate.open();
+  const Transcript got = harness.wait(RequestHandle(1)).at(0);
+  EXPECT_EQ(got.token_ids, expected.token_ids);
+  harness.wait_until_idle();
+  EXPECT_EQ(harness.run(make_request(2, prompt, 1)).at(0).cached_tokens, 0U);
+  const std::vector<kv::KvEvent> events = harness.kv_events();
+  EXPECT_EQ(std::ranges::count_if(events,
+                                  [](const kv::KvEvent& event) {
+                                    return std::holds_alternative<kv::AllBlocksCleared>(event);
+                                  }),
+            1);
 }
 
 // Holds the engine in a step, ends the request from outside in some way, and lets it go on: the

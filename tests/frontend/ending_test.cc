@@ -120,7 +120,7 @@ TEST(Deadline, headers_set_it_and_bad_ones_are_named) {
   EXPECT_EQ(error_of(send("x-penstock-priority", "1.5")->wait_done()),
             "400 invalid_value x-penstock-priority");
   EXPECT_EQ(error_of(send("x-penstock-worker-id", "3")->wait_done()),
-            "400 unsupported_parameter x-penstock-worker-id");
+            "400 invalid_value x-penstock-worker-id");
   EXPECT_EQ(error_of(send("x-request-id", "no spaces")->wait_done()),
             "400 invalid_value x-request-id");
   (void)send("x-penstock-timeout-ms", "2000");

@@ -46,6 +46,10 @@ class FakeWorker final {
     end_->close();
   }
 
+  void ignore_clears() {
+    const std::lock_guard lock(mutex_);
+    answers_clears_ = false;
+  }
   void send(rpc::UpMessage message) { (void)end_->send(std::move(message)); }
 
   [[nodiscard]] std::vector<rpc::Submit> submits() const {
@@ -95,6 +99,8 @@ class FakeWorker final {
         live.script.emplace_back().finish.kind = rpc::FinishKind::kCancelled;
       }
       cancels_.push_back(std::move(*cancel));
+    } else if (const auto* clear = std::get_if<rpc::ClearKv>(&message)) {
+      if (answers_clears_) (void)end_->send(rpc::KvCleared{.n = clear->n, .num_freed = 5});
     }
   }
 
@@ -129,6 +135,7 @@ class FakeWorker final {
   std::map<Key, Live> live_;          // guarded by mutex_
   std::vector<rpc::Submit> submits_;  // guarded by mutex_
   std::vector<rpc::Cancel> cancels_;  // guarded by mutex_
+  bool answers_clears_ = true;        // guarded by mutex_
   std::unique_ptr<rpc::WorkerEnd> end_;
   NamedThread thread_;
 };

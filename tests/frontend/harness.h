@@ -21,16 +21,26 @@ class Harness {
  public:
   using FindStall = std::function<std::optional<WorkerStall>()>;
 
+  // `keys`: what every request then needs a key of.
   explicit Harness(FakeWorker::Scripter scripter, FrontendOptions options = {},
-                   FindStall find_stall = {})
+                   FindStall find_stall = {},
+                   std::shared_ptr<const tokenizer::Tokenizer> tokenizer = make_byte_tokenizer(),
+                   std::optional<AccessConfig> keys = {})
       : pool_(2) {
+    const auto tell = [this](std::string what) { return [this, what] { told_ += what; }; };
+    if (keys) access_.emplace(clock_, std::move(*keys));
     rpc::ChannelPair channel = rpc::make_in_process_channel();
     worker_ = std::make_unique<FakeWorker>(std::move(channel.worker), std::move(scripter));
     std::vector<ServedModel> models;
-    models.push_back({make_card(), make_byte_tokenizer(), make_chat_template(),
-                      std::move(channel.frontend), std::move(find_stall)});
+    discovery::ModelCard card = make_card();
+    card.vocab_size = tokenizer->vocab_size();
+    models.push_back({std::move(card), std::move(tokenizer), make_chat_template(),
+                      std::move(channel.frontend), std::move(find_stall), 1,
+                      WorkerControl{tell("drain "), tell("resume ")}});
     frontend_ = std::make_unique<Frontend>(
-        std::move(options), FrontendDeps{pool_, ledger_, clock_, registry_}, std::move(models));
+        std::move(options),
+        FrontendDeps{pool_, ledger_, clock_, registry_, access_ ? &*access_ : nullptr},
+        std::move(models));
   }
   ~Harness() {
     frontend_->drain(std::chrono::milliseconds(0));
@@ -51,9 +61,13 @@ class Harness {
       request.query = request.path.substr(mark + 1);
       request.path.resize(mark);
     }
+    return send_to(frontend_->handler(), std::move(request));
+  }
+  // To another port's handler.
+  std::shared_ptr<FakeExchange> send_to(net::HttpHandler handler, net::HttpRequest request) {
     const auto exchange =
         std::make_shared<FakeExchange>(pool_, next_loop_++ % pool_.num_loops(), std::move(request));
-    exchange->post([handler = frontend_->handler(), exchange] { handler(exchange); });
+    exchange->post([handler = std::move(handler), exchange] { handler(exchange); });
     return exchange;
   }
   std::shared_ptr<FakeExchange> chat(const std::string& more = "") {
@@ -80,18 +94,23 @@ class Harness {
 
   FakeWorker& worker() { return *worker_; }
   Frontend& frontend() { return *frontend_; }
+  Access& access() { return *access_; }
+  // What the worker's control was told so far; a loop writes it.
+  std::string told() const { return told_; }
   Ledger& ledger() { return ledger_; }
   ManualClock& clock() { return clock_; }
   metrics::Registry& registry() { return registry_; }
 
  private:
   ManualClock clock_;
+  std::optional<Access> access_;
   Ledger ledger_{clock_};
   metrics::Registry registry_;
   net::IoPool pool_;
   std::unique_ptr<FakeWorker> worker_;
   std::unique_ptr<Frontend> frontend_;
   std::size_t next_loop_ = 0;
+  std::string told_;
 };
 
 inline text::Json json_of(const Recorded& recorded) {

@@ -106,7 +106,7 @@ TEST_F(Service, errors_of_the_request_name_their_place) {
   EXPECT_EQ(error_of(post(R"({"model":"tiny","prompt":"a","stop_token_ids":[1,900]})")),
             "400 invalid_value stop_token_ids[1]");
   EXPECT_EQ(error_of(post(R"({"model":"tiny","prompt":"a","logit_bias":{"900":1}})")),
-            "400 invalid_value logit_bias");
+            "400 invalid_value logit_bias.900");
   EXPECT_EQ(error_of(post("{}", {{"content-type", "text/plain"}})),
             "415 unsupported_media_type content-type");
   EXPECT_EQ(error_of(post("{}", {{"content-encoding", "gzip"}})),

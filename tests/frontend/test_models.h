@@ -36,10 +36,17 @@ inline std::string spelled(unsigned byte) {
   return out;
 }
 
-inline std::shared_ptr<const tokenizer::Tokenizer> make_byte_tokenizer() {
+// `pieces`: further tokens, from kVocabSize on; they come from a model only, never from text.
+inline std::shared_ptr<const tokenizer::Tokenizer> make_byte_tokenizer(
+    const std::vector<std::string>& pieces = {}) {
   using text::Json;
   Json::Object vocab;
   for (unsigned byte = 0; byte < 256; ++byte) vocab.set(spelled(byte), Json(byte));
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::string spelling;
+    for (const char c : pieces[i]) spelling += spelled(static_cast<unsigned char>(c));
+    vocab.set(spelling, Json(std::uint64_t{kVocabSize + i}));
+  }
   Json::Array added;
   const std::pair<std::string_view, rpc::TokenId> specials[] = {
       {"<|im_start|>", kImStart}, {"<|im_end|>", kImEnd}, {"<s>", kBos}};

@@ -92,11 +92,14 @@ TEST(ReadHeaders, the_earlier_deadline_wins_and_the_cap_holds) {
   FrontendOptions options;
   options.max_deadline = std::chrono::seconds(100);
   const Now now{{1'000'000'000}, 1'700'000'000'000'000};
+  const ManualClock clock;
+  const Caller caller = Access(clock).identify({}).value();
   const auto deadline_with = [&](net::HttpHeaders headers) {
     net::HttpRequest request;
     request.headers = std::move(headers);
     request.received_at = now.monotonic;
     RequestContext context = make_context(request, "id", options);
+    context.caller = caller;
     EXPECT_TRUE(read_headers(request, options, now, context));
     return (context.deadline - now.monotonic) / std::chrono::milliseconds(1);
   };

@@ -314,7 +314,7 @@ TEST(HttpServer, stamps_the_arrival_of_the_first_byte) {
   EXPECT_LT(received_ns.load(), before_rest.ns);
 }
 
-TEST(HttpServer, sends_small_writes_without_delay) {
+TEST(HttpServer, sends_small_writes_without_delay_and_hides_little_in_the_kernel) {
   TestServer server;
   RawClient client(server.port());
   ASSERT_EQ(client.ask(kGet).status, 200);
@@ -332,6 +332,10 @@ TEST(HttpServer, sends_small_writes_without_delay) {
     size = sizeof no_delay;
     ::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size);
     ::getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keep_alive, &size);
+    int max_unsent = 0;
+    ::getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent, &size);
+    EXPECT_GT(max_unsent, 0);
+    EXPECT_LE(max_unsent, 256 << 10);
     EXPECT_NE(no_delay, 0);
     EXPECT_NE(keep_alive, 0);
     ++num_found;

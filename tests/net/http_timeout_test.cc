@@ -151,6 +151,24 @@ TEST(HttpTimeout, a_client_that_does_not_read_is_reset_and_its_request_cancelled
   }
 }
 
+// The kernel would take it all and let it look sent.
+TEST(HttpTimeout, an_answer_of_a_megabyte_that_nobody_reads_is_noticed_too) {
+  HttpServerOptions options;
+  options.write_timeout = milliseconds(100);
+  std::atomic<bool> is_cancelled = false;
+  TestServer server(
+      [&](const std::shared_ptr<HttpExchange>& exchange) {
+        exchange->on_disconnect([&] { is_cancelled = true; });
+        exchange->respond(text_response(std::string(1 << 20, 'x')));
+      },
+      std::move(options));
+  RawClient client(server.port());
+  set_small_receive_buffer(client);
+  client.send(kGet);
+  EXPECT_TRUE(eventually([&] { return is_cancelled.load(); }));
+  EXPECT_TRUE(server.becomes_idle());
+}
+
 TEST(HttpTimeout, a_slow_reader_that_makes_progress_is_served_to_the_end) {
   HttpServerOptions options;
   options.write_timeout = milliseconds(400);

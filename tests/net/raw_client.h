@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -43,17 +44,20 @@ struct RawAnswer {
   }
 };
 
-class RawClient final {
+class RawClient {
  public:
   explicit RawClient(std::uint16_t port, Duration patience = kPatience)
       : patience_(patience),
         stream_(BlockingStream::connect("127.0.0.1", port, SystemClock().now() + kPatience)) {}
+  virtual ~RawClient() = default;
+  RawClient(RawClient&&) = default;
+  RawClient& operator=(RawClient&&) = default;
 
   [[nodiscard]] bool is_connected() const { return stream_.has_value(); }
   [[nodiscard]] BlockingStream& stream() { return *stream_; }
 
   // False when the server no longer takes it.
-  bool send(std::string_view bytes) {
+  virtual bool send(std::string_view bytes) {
     return stream_->write_all(bytes, SystemClock().now() + patience_).has_value();
   }
 
@@ -102,19 +106,23 @@ class RawClient final {
   [[nodiscard]] bool was_reset() const { return was_reset_; }
 
   // One read; false at the end of the stream or of patience.
-  bool read_more() {
+  virtual bool read_more() {
     std::array<char, 16384> buffer;
-    const auto n = stream_->read_some(buffer, SystemClock().now() + patience_);
-    if (!n) {
-      was_reset_ = n.error().code() == ErrorCode::kUnavailable;
-      ended_ = was_reset_;
-      return false;
-    }
-    unread_.append(buffer.data(), *n);
-    ended_ = *n == 0;
-    return *n > 0;
+    const std::size_t n = read_raw(buffer);
+    unread_.append(buffer.data(), n);
+    return n > 0;
   }
   [[nodiscard]] std::string& unread() { return unread_; }
+
+ protected:
+  // 0 at the end of the stream or of patience.
+  std::size_t read_raw(std::span<char> into) {
+    const auto n = stream_->read_some(into, SystemClock().now() + patience_);
+    was_reset_ = !n && n.error().code() == ErrorCode::kUnavailable;
+    ended_ = was_reset_ || (n && *n == 0);
+    return n ? *n : 0;
+  }
+  [[nodiscard]] Duration patience() const { return patience_; }
 
  private:
   Duration patience_;

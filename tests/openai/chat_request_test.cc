@@ -140,7 +140,9 @@ TEST(ChatRequest, null_members_of_messages_are_gone) {
 
 TEST(ChatRequest, a_body_that_is_no_object_is_refused) {
   EXPECT_EQ(outcome(parse_chat_text("[]")), "null: invalid_value");
-  EXPECT_EQ(outcome(parse_chat_text("{}")), "model: missing_parameter");
+  EXPECT_EQ(outcome(parse_chat_text("{}")), "messages: missing_parameter");
+  EXPECT_EQ(outcome(parse_chat_text(R"({"messages":[{"role":"user","content":"hi"}]})")),
+            "model: missing_parameter");
   EXPECT_EQ(outcome(parse_chat_text(R"({"model":"m"})")), "messages: missing_parameter");
 }
 

@@ -83,6 +83,15 @@ TEST(ChoiceText, held_text_goes_out_at_any_other_end) {
   EXPECT_EQ(ids_of(last.logprobs), Ids{1});
 }
 
+TEST(ChoiceText, a_token_that_only_lengthens_an_ill_formed_run_has_its_logprob_at_the_end) {
+  const StopStrings stops({"END"});
+  ChoiceText text(stops, {});
+  text.push(1, "\xEF\xBF\xBD", false, logprob_of(1, "\xFF"));
+  text.push(2, "", true, logprob_of(2, "\xF0"));
+  text.end("");
+  EXPECT_EQ(ids_of(text.take_last().logprobs), (Ids{1, 2}));
+}
+
 TEST(ChoiceText, stop_strings_sleep_for_the_text_of_min_tokens) {
   const StopStrings stops({"X"});
   ChoiceText text(stops, {.min_tokens = 2});

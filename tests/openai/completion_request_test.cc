@@ -51,10 +51,18 @@ TEST(CompletionRequest, computing_the_prompt_generates_at_least_one_token) {
   EXPECT_EQ(request->shared.output.prompt_logprobs, 0u);
 }
 
-TEST(CompletionRequest, echo_with_logprobs_is_not_built) {
-  EXPECT_EQ(
-      outcome(parse_completion_text(R"({"model":"m","prompt":"a","echo":true,"logprobs":1})")),
-      "logprobs: unsupported_parameter");
+TEST(CompletionRequest, an_echo_with_logprobs_computes_the_prompt) {
+  const auto both = parse_completion_text(
+      R"({"model":"m","prompt":"a","echo":true,"logprobs":1,"prompt_logprobs":3})");
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->shared.output.computed_prompt_logprobs(), 3u);
+  const auto echo = parse_completion_text(R"({"model":"m","prompt":"a","echo":true,"logprobs":2})");
+  ASSERT_TRUE(echo);
+  EXPECT_EQ(echo->shared.output.computed_prompt_logprobs(), 2u);
+  EXPECT_FALSE(echo->shared.output.prompt_logprobs);
+  EXPECT_EQ(outcome(parse_completion_text(
+                R"({"model":"m","prompt":"a","echo":true,"logprobs":2,"max_tokens":0})")),
+            "max_tokens: invalid_value");
 }
 
 TEST(CompletionRequest, raw_prompts_and_token_data_belong_to_chat) {

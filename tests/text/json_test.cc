@@ -217,5 +217,24 @@ TEST(JsonDeathTest, asking_for_another_type_is_a_bug) {
   EXPECT_DEATH((void)Json("1").as_double(), "is_double");
 }
 
+TEST(JsonParse, an_array_of_too_many_items_is_not_read_to_its_end) {
+  EXPECT_TRUE(parse_json("[[1,2],[3,4]]", {.max_items = 2}));
+  const auto over =
+      parse_json(R"({"a":[1,"2",[3]], what comes here is not looked at)", {.max_items = 2});
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(over.error().message(), "an array of more than 2 items");
+}
+
+TEST(JsonObject, erase_if_keeps_the_others_findable) {
+  Json::Object object;
+  for (int i = 0; i < 100; ++i) object.set(std::to_string(i), Json(i));
+  object.erase_if([](const Json::Member& member) { return member.second.as_int() % 2 == 0; });
+  EXPECT_EQ(object.size(), 50u);
+  EXPECT_EQ(object.find("40"), nullptr);
+  ASSERT_NE(object.find("41"), nullptr);
+  EXPECT_EQ(object.find("41")->as_int(), 41);
+}
+
 }  // namespace
 }  // namespace penstock::text

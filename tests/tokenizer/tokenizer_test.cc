@@ -88,6 +88,46 @@ TEST(Tokenizer, invalid_utf8_is_refused_with_its_place) {
   EXPECT_EQ(ids.error().message(), "the text is not valid UTF-8 at byte 6");
 }
 
+// A long word is judged by its bytes before it is merged; that never refuses one that fits.
+TEST(Tokenizer, a_long_word_that_just_fits_is_taken) {
+  const Tokenizer tokenizer = tiny_tokenizer();
+  std::mt19937 random(5);
+  constexpr std::string_view kPieces[] = {"l", "hello", "ello", "lo", "h", "x", "\xC3\xA9"};
+  for (int round = 0; round < 30; ++round) {
+    std::string word;
+    const std::size_t variety = 1 + random() % std::size(kPieces);
+    const bool is_run = random() % 2 == 0;
+    while (word.size() < 70'000)
+      word += kPieces[is_run && random() % 64 != 0 ? 0 : random() % variety];
+    const OriginText text(word, Origin::kData);
+    const std::size_t n = tokenizer.encode(text).value().size();
+    EXPECT_TRUE(tokenizer.encode(text, {.max_tokens = n})) << word.substr(0, 40);
+    EXPECT_FALSE(tokenizer.encode(text, {.max_tokens = n - 1})) << word.substr(0, 40);
+  }
+}
+
+// A long text is judged by its length before all else, unless rules shorten texts.
+TEST(Tokenizer, a_text_that_rules_shorten_is_not_judged_by_its_length) {
+  using text::Json;
+  const std::string pattern = R"({"type":"Replace","pattern":{"String":"xx"},"content":""})";
+  text::Json::Object shortens = tiny_json();
+  shortens.set("normalizer", text::parse_json(pattern).value());
+  text::Json::Object strips = tiny_json();
+  strips.find("added_tokens")->as_array()[0].as_object().set("lstrip", Json(true));
+  text::Json::Object lacks_x = tiny_json();
+  lacks_x.find("model")->as_object().find("vocab")->as_object().erase("x");
+  const std::string spaces(100'000, ' ');
+  const std::string crosses(100'000, 'x');
+  for (const auto& [json, text] :
+       {std::pair(shortens, crosses + "h"), std::pair(strips, spaces + "<s>"),
+        std::pair(lacks_x, crosses + "h")}) {
+    const auto ids =
+        load_json(json).value().encode(OriginText(text, Origin::kTrusted), {.max_tokens = 1});
+    ASSERT_TRUE(ids) << ids.error().message();
+    EXPECT_EQ(ids->size(), 1u);
+  }
+}
+
 TEST(Tokenizer, more_tokens_than_allowed_are_refused) {
   const Tokenizer tokenizer = tiny_tokenizer();
   for (const std::string& text :

@@ -50,6 +50,34 @@ TEST(ToEngineRequest, carries_every_field_and_measures_the_deadline_from_now) {
   EXPECT_EQ(request->prompt_logprobs, 0);
 }
 
+// The vectors of the router's hashing scheme: salts of a public request, of the private tenant
+// `acme`, and of the same with `cache_salt` proj-x.
+TEST(ToEngineRequest, makes_the_hash_seed_of_the_salt) {
+  const auto seed_of = [](std::string salt) {
+    rpc::Submit submit = good_submit();
+    submit.salt = std::move(salt);
+    return to_engine_request(std::move(submit), engine::RequestHandle(1), kNow)->hash_seed;
+  };
+  EXPECT_EQ(seed_of(""), 0x539U);
+  EXPECT_EQ(seed_of("tenant-a"), 0x1b095b6229544fb6U);
+  const std::string acme = "\x1F" + std::string("1a989a19cd36e906815e1f0fab41d7c5");
+  EXPECT_EQ(seed_of(acme), 0x49f78fae3cd97a60U);
+  EXPECT_EQ(seed_of(acme + "\x1Fproj-x"), 0x4610578381170ab7U);
+}
+
+TEST(ToEngineRequest, carries_who_asks_and_how_urgently) {
+  rpc::Submit submit = good_submit();
+  submit.tenant = "acme";
+  submit.weight = 2.5F;
+  submit.priority = -3;
+  submit.strict_priority = 2;
+  const auto request = to_engine_request(std::move(submit), engine::RequestHandle(1), kNow);
+  EXPECT_EQ(request->tenant, "acme");
+  EXPECT_EQ(request->weight, 2.5);
+  EXPECT_EQ(request->priority, -3);
+  EXPECT_EQ(request->strict_priority, 2U);
+}
+
 TEST(ToEngineRequest, refuses_what_is_not_offered_by_name) {
   const auto message_of = [](auto change) {
     rpc::Submit submit = good_submit();

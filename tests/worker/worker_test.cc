@@ -35,6 +35,7 @@ class Frontend final {
             .has_value());
   }
   void ping(std::uint64_t n) { CHECK(end_->send(rpc::Ping{n}).has_value()); }
+  void clear(std::uint64_t n) { CHECK(end_->send(rpc::ClearKv{n}).has_value()); }
   void leave() { end_.reset(); }
 
   template <class Condition>
@@ -52,6 +53,8 @@ class Frontend final {
   std::map<std::string, std::vector<rpc::TokenId>> tokens;
   std::map<std::string, rpc::Finish> finishes;
   std::vector<std::uint64_t> pongs;
+  std::map<std::uint64_t, std::uint32_t> clears;  // blocks that were freed
+  std::map<std::string, std::uint32_t> cached_tokens;
   bool goes_away = false;
   rpc::Load last_load;
 
@@ -63,12 +66,17 @@ class Frontend final {
       for (rpc::Output& output : step->outputs) {
         auto& seen = tokens[output.key.request_id];
         seen.insert(seen.end(), output.token_ids.begin(), output.token_ids.end());
+        cached_tokens[output.key.request_id] += output.cached_tokens;
         if (output.finish.kind != rpc::FinishKind::kNone) {
           finishes[output.key.request_id] = std::move(output.finish);
         }
       }
     } else if (const auto* pong = std::get_if<rpc::Pong>(&message)) {
       pongs.push_back(pong->n);
+    } else if (const auto* cleared = std::get_if<rpc::KvCleared>(&message)) {
+      clears[cleared->n] = cleared->num_freed;
+    } else if (std::get_if<rpc::ComeBack>(&message) != nullptr) {
+      goes_away = false;
     } else {
       goes_away = true;
     }
@@ -140,6 +148,58 @@ class WorkerTest : public ::testing::Test {
 
 TEST_F(WorkerTest, answers_a_canary) {
   EXPECT_TRUE(worker_->run_canary(kPatience));
+}
+
+TEST_F(WorkerTest, a_prompt_is_a_hit_only_under_the_same_salt) {
+  const auto frontend = connect();
+  std::uint32_t num = 0;
+  const auto cached_with = [&](std::string salt) {
+    const std::string id = "r" + std::to_string(num++);
+    rpc::Submit submit = make_submit(id, 1);
+    submit.token_ids = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    submit.salt = std::move(salt);
+    frontend->submit(std::move(submit));
+    (void)frontend->wait_for_finish(id);
+    return frontend->cached_tokens[id];
+  };
+  EXPECT_EQ(cached_with("a"), 0U);
+  EXPECT_EQ(cached_with("a"), 8U);
+  EXPECT_EQ(cached_with("b"), 0U);
+  EXPECT_EQ(cached_with(""), 0U);
+  EXPECT_EQ(cached_with("a\x1F"
+                        "b"),
+            0U);
+  EXPECT_EQ(cached_with("b"), 8U);
+}
+
+TEST_F(WorkerTest, a_cleared_cache_has_no_hits_and_says_how_many_blocks_are_free_again) {
+  const auto frontend = connect();
+  const auto cached = [&](const std::string& id) {
+    rpc::Submit submit = make_submit(id, 1);
+    submit.token_ids = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    frontend->submit(std::move(submit));
+    (void)frontend->wait_for_finish(id);
+    return frontend->cached_tokens[id];
+  };
+  EXPECT_EQ(cached("first"), 0U);
+  EXPECT_EQ(cached("again"), 8U);
+  wait_until_idle();
+  frontend->clear(42);
+  frontend->wait_until([](const Frontend& f) { return f.clears.contains(42); });
+  EXPECT_EQ(frontend->clears[42], 2U);
+  EXPECT_EQ(cached("anew"), 0U);
+}
+
+TEST_F(WorkerTest, a_drain_can_be_taken_back) {
+  const auto frontend = connect();
+  worker_->begin_drain(kPatience);
+  frontend->wait_until([](const Frontend& f) { return f.goes_away; });
+  frontend->submit(make_submit("refused", 1));
+  EXPECT_EQ(frontend->wait_for_finish("refused").error, rpc::WorkerErrorCode::kDraining);
+  worker_->resume();
+  frontend->wait_until([](const Frontend& f) { return !f.goes_away; });
+  frontend->submit(make_submit("served", 1));
+  EXPECT_EQ(frontend->wait_for_finish("served").kind, rpc::FinishKind::kLength);
 }
 
 TEST_F(WorkerTest, gives_each_frontend_its_own_outputs) {
