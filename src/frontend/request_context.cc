@@ -74,7 +74,8 @@ ApiStatus read_pins(const net::HttpRequest& request, RequestContext& context) {
   ASSIGN_OR_RETURN_API(const auto rank,
                        integer_header<std::uint32_t>(request, kRankPin.name, kRankPin.alias));
   if (rank.value_or(0) == 0) return {};
-  return make_api_error(ApiErrorCode::kInvalidValue, kRankPin.name,
+  const bool is_own = request.find_header(kRankPin.name) != nullptr;
+  return make_api_error(ApiErrorCode::kInvalidValue, is_own ? kRankPin.name : kRankPin.alias,
                         "rank {} does not exist; every worker here has rank 0 alone", *rank);
 }
 
