@@ -236,6 +236,8 @@ TEST_F(Tenants, only_who_may_route_pins_a_worker) {
             "400 invalid_value x-penstock-worker-id");
   EXPECT_EQ(error_of(ask("key-a1", "", {{"x-penstock-dp-rank", "1"}})),
             "400 invalid_value x-penstock-dp-rank");
+  EXPECT_EQ(error_of(ask("key-a1", "", {{"x-dynamo-dp-rank", "1"}})),
+            "400 invalid_value x-dynamo-dp-rank");
   EXPECT_EQ(error_of(ask("key-a1", "", {{"x-penstock-prefill-worker-id", "1"}})),
             "400 unsupported_parameter x-penstock-prefill-worker-id");
 }
