@@ -49,6 +49,7 @@ Result<std::unique_ptr<MockEngine>> MockEngine::load(const model::ModelFiles& fi
                                                             .timing = timing}));
   ASSIGN_OR_RETURN(const std::uint32_t context, engine->context_length(files.config()));
   engine->set_facts(num_blocks, context);
+  engine->facts_.kind = "mock";
   engine->facts_.numerics = "mock-1";
   engine->facts_.kv_layout = "none";
   return engine;

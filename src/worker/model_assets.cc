@@ -54,7 +54,7 @@ discovery::ModelCard make_model_card(const CardInput& input) {
   card.max_num_seqs = input.engine.max_num_seqs;
   card.max_num_batched_tokens = input.engine.max_num_batched_tokens;
   card.digests = {.hash_scheme = format("{}/B{}", kv::kHashScheme, input.engine.block_size),
-                  .engine = "native",
+                  .engine = input.engine.kind,
                   .model = input.files.compute_digest(),
                   .tokenizer = input.tokenizer.digest(),
                   .chat_template = input.chat_template ? digest_text(sha256(*input.chat_template))

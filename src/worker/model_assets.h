@@ -21,6 +21,7 @@ namespace penstock::worker {
 
 // What the engine decided, for the card.
 struct EngineFacts {
+  std::string kind = "native";  // without its version: workers of another kind form another set
   std::uint32_t context_length = 0;
   std::uint32_t block_size = 0;
   std::uint64_t total_kv_blocks = 0;
