@@ -17,6 +17,7 @@
 #include "net/file_limit.h"
 #include "net/http_server.h"
 #include "net/io_pool.h"
+#include "net/tls_context.h"
 #include "penstock/api_keys_file.h"
 #include "penstock/serve_settings.h"
 #include "penstock/signals.h"
@@ -141,6 +142,7 @@ Status Server::start() {
   frontend_options_.version = PENSTOCK_VERSION;
   RETURN_IF_ERROR(read_api_keys());
   RETURN_IF_ERROR(read_admin_token());
+  RETURN_IF_ERROR(net::check_tls_files(http_options(settings_).tls));
   RETURN_IF_ERROR(load_model());
   RETURN_IF_ERROR(start_worker());
   RETURN_IF_ERROR(start_frontend());

@@ -36,7 +36,7 @@ class Socket final {
   Socket(Socket&&) noexcept;
   Socket& operator=(Socket&&) = delete;
 
-  // Call back once. At most one of each kind waits at a time.
+  // Call back once. Several may wait for the same.
   void wait_readable(LoopTask callback);
   void wait_writable(LoopTask callback);
   // When the peer has reset the connection or both directions are shut. A half-close is neither.

@@ -78,11 +78,6 @@ Status load_certificate(SSL_CTX* context, const TlsFiles& files) {
     return file_error("TLS certificate", files.cert_path,
                       format("it expired on {}; put a current one there", time_text(end)));
   }
-  if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
-    log_warning("the TLS certificate '{}' is not valid before {}", files.cert_path,
-                time_text(X509_get0_notBefore(certificate)));
-  }
-  log_info("TLS certificate '{}', valid until {}", files.cert_path, time_text(end));
   return {};
 }
 
@@ -143,6 +138,18 @@ void apply_policy(SSL_CTX* context) {
   SSL_CTX_set_read_ahead(context, 1);
 }
 
+void log_certificate(const SSL_CTX* context, const TlsFiles& files) {
+  const X509* const certificate = SSL_CTX_get0_certificate(context);
+  const ASN1_TIME* const begin = X509_get0_notBefore(certificate);
+  log_info("TLS certificate '{}', valid until {}", files.cert_path,
+           time_text(X509_get0_notAfter(certificate)));
+  // Not refused: a clock may be a little slow.
+  if (X509_cmp_current_time(begin) > 0) {
+    log_warning("the TLS certificate '{}' is not valid before {}", files.cert_path,
+                time_text(begin));
+  }
+}
+
 Result<SslContextPtr> make_context(const TlsFiles& files) {
   RETURN_IF_ERROR(check_complete(files));
   ERR_clear_error();
@@ -167,16 +174,24 @@ void SslFree::operator()(ssl_ctx_st* context) const noexcept {
   SSL_CTX_free(context);
 }
 
+Status check_tls_files(const TlsFiles& files) {
+  if (!files.is_wanted()) return {};
+  ASSIGN_OR_RETURN(const SslContextPtr unused, make_context(files));
+  return {};
+}
+
 TlsContext::TlsContext(TlsFiles files, SslContextPtr context)
     : files_(std::move(files)), current_(std::move(context)) {}
 
 Result<std::unique_ptr<TlsContext>> TlsContext::load(TlsFiles files) {
   ASSIGN_OR_RETURN(SslContextPtr context, make_context(files));
+  log_certificate(context.get(), files);
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(files), std::move(context)));
 }
 
 Status TlsContext::reload() {
   ASSIGN_OR_RETURN(SslContextPtr fresh, make_context(files_));
+  log_certificate(fresh.get(), files_);
   const MutexLock lock(mutex_);
   current_.swap(fresh);
   return {};

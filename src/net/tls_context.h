@@ -26,6 +26,10 @@ struct SslFree {
 using SslPtr = std::unique_ptr<ssl_st, SslFree>;
 using SslContextPtr = std::unique_ptr<ssl_ctx_st, SslFree>;
 
+// What load() would refuse, found out early: before a model is read for minutes. No files at all
+// are fine.
+[[nodiscard]] Status check_tls_files(const TlsFiles& files);
+
 class TlsContext final {
  public:
   // Refuses files that are missing, damaged, encrypted or expired, and a key of another

@@ -92,6 +92,8 @@ TEST_F(HttpTls, refuses_files_it_cannot_use_and_says_which_and_why) {
       {{.cert_path = cert, .key_path = key, .client_ca_path = garbage}, {"client CA", garbage}},
       {{.cert_path = cert, .key_path = key, .client_ca_path = absent}, {"client CA", absent}},
   };
+  EXPECT_TRUE(check_tls_files({.cert_path = cert, .key_path = key}));
+  EXPECT_TRUE(check_tls_files({}));
   IoPool pool(1);
   SystemClock clock;
   Ledger ledger(clock);
@@ -100,6 +102,7 @@ TEST_F(HttpTls, refuses_files_it_cannot_use_and_says_which_and_why) {
     bad.tls = c.files;
     const auto server = HttpServer::listen(pool, ledger, bad, echo, {});
     ASSERT_FALSE(server) << c.words.front();
+    EXPECT_FALSE(check_tls_files(c.files));
     for (const std::string& word : c.words) {
       EXPECT_NE(server.error().message().find(word), std::string::npos)
           << word << " in: " << server.error().message();
