@@ -1,5 +1,8 @@
 #include "net/io_pool.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -19,23 +22,36 @@ constexpr auto kTickInterval = std::chrono::seconds(1);
 
 }  // namespace
 
+LoopInbox::LoopInbox() : signal_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  CHECK(signal_fd_ >= 0, "no eventfd for an io thread: raise the limit of open files");
+}
+
+LoopInbox::~LoopInbox() {
+  ::close(signal_fd_);
+}
+
 bool LoopInbox::post(LoopTask task) {
-  const MutexLock lock(mutex_);
-  if (closed_) return false;
-  tasks_.push_back(std::move(task));
-  if (tasks_.size() == 1) wake_();
+  {
+    const MutexLock lock(mutex_);
+    if (closed_) return false;
+    tasks_.push_back(std::move(task));
+    if (tasks_.size() > 1) return true;
+  }
+  // Fails only when the counter is full, and then the loop is being woken already.
+  (void)::eventfd_write(signal_fd_, 1);
   return true;
 }
 
-std::vector<LoopTask> LoopInbox::take_all() {
+void LoopInbox::take_all(std::vector<LoopTask>& into) {
+  eventfd_t count = 0;
+  (void)::eventfd_read(signal_fd_, &count);  // before the tasks: a later one signals again
   const MutexLock lock(mutex_);
-  return std::exchange(tasks_, {});
+  into.swap(tasks_);
 }
 
 void LoopInbox::close() {
   const MutexLock lock(mutex_);
   closed_ = true;
-  wake_ = nullptr;
 }
 
 bool LoopInbox::is_closed() const {
@@ -46,14 +62,20 @@ bool LoopInbox::is_closed() const {
 IoPool::Loop::Loop(std::size_t loop_index)
     : index(loop_index),
       context(std::make_shared<Context>()),
-      inbox(std::make_shared<LoopInbox>([this] {
-        asio::post(context->io, [this] {
-          const Turn turn(*this);
-          for (LoopTask& task : inbox->take_all()) run_guarded(std::move(task));
-        });
-      })) {}
+      inbox(std::make_shared<LoopInbox>()) {
+  context->signal.assign(inbox->signal_fd());
+}
 
-IoPool::Loop::~Loop() = default;
+IoPool::Loop::~Loop() {
+  (void)context->signal.release();
+}
+
+void IoPool::Loop::run_posted() noexcept {
+  const Turn turn(*this);
+  inbox->take_all(posted_);
+  for (LoopTask& task : posted_) run_guarded(std::move(task));
+  posted_.clear();
+}
 
 void IoPool::Loop::at_turn_end(LoopTask task) {
   turn_end_.push_back(std::move(task));
@@ -103,6 +125,15 @@ struct IoPool::Impl {
       });
     }
 
+    void await_signal() {
+      loop.context->signal.async_wait(asio::posix::stream_descriptor::wait_read,
+                                      [this](const boost::system::error_code& ec) {
+                                        if (ec) return;
+                                        loop.run_posted();
+                                        await_signal();
+                                      });
+    }
+
     void run() {
       loop.inbox->set_thread(std::this_thread::get_id());
       loop.context->io.run();
@@ -136,6 +167,7 @@ IoPool::IoPool(std::size_t num_threads, LoopDelayObserver observer)
   }
   for (const auto& member : impl_->members) {
     member->tick();
+    member->await_signal();
     member->thread = NamedThread(format("net-io-{}", member->loop.index),
                                  [impl = impl_.get(), member = member.get()] {
                                    member->run();
@@ -170,10 +202,13 @@ void IoPool::stop(Duration timeout) {
   for (const auto& member : impl_->members) {
     if (!member->thread.joinable()) return;
     member->loop.inbox->close();
-    // Behind the batch that the inbox may have queued: first in, first out. The second hop lets
-    // completions that the batch has caused (closed sockets) run too.
+    // What was accepted runs first; the second hop lets completions that it has caused (closed
+    // sockets) run too.
     asio::io_context& io = member->loop.context->io;
-    asio::post(io, [&io] { asio::post(io, [&io] { io.stop(); }); });
+    asio::post(io, [&io, &loop = member->loop] {
+      loop.run_posted();
+      asio::post(io, [&io] { io.stop(); });
+    });
   }
   {
     const MutexLock lock(impl_->mutex);

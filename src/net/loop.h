@@ -24,14 +24,23 @@ using LoopTask = std::move_only_function<void()>;
 
 // Tasks from any thread to a loop, run in the order of posting. Shared by the loop and by whoever
 // may still post after it has ended (an exchange held by another thread).
+//
+// The loop is woken through an eventfd, written once per batch and with no lock held: whoever posts
+// never makes the loop that it wakes wait for it. (A post to Asio writes under Asio's lock; on a
+// shared core that was two more context switches per engine step.)
 class LoopInbox final {
  public:
-  // `wake` makes the loop call take_all() soon; it is called under the lock, once per batch.
-  explicit LoopInbox(LoopTask wake) : wake_(std::move(wake)) {}
+  LoopInbox();
+  ~LoopInbox();
+  LoopInbox(const LoopInbox&) = delete;
+  LoopInbox& operator=(const LoopInbox&) = delete;
 
   // False once closed; the task is then destroyed without having run.
   bool post(LoopTask task);
-  [[nodiscard]] std::vector<LoopTask> take_all();
+  // Moves what waits into `into`, which is empty. Clears the signal.
+  void take_all(std::vector<LoopTask>& into);
+  // Readable while tasks wait; the inbox's own.
+  [[nodiscard]] int signal_fd() const noexcept { return signal_fd_; }
   // After this nothing is accepted; what was accepted is still there to be taken.
   void close();
   [[nodiscard]] bool is_closed() const;
@@ -46,7 +55,7 @@ class LoopInbox final {
   mutable Mutex mutex_;
   std::vector<LoopTask> tasks_ GUARDED_BY(mutex_);
   bool closed_ GUARDED_BY(mutex_) = false;
-  LoopTask wake_ GUARDED_BY(mutex_);  // gone once closed
+  const int signal_fd_;
   std::atomic<std::thread::id> thread_;
 };
 
@@ -59,6 +68,8 @@ struct IoPool::Loop {
   // Runs `task` when the current turn ends: a turn is one completion or one batch of posted tasks.
   // Connections flush there, so that all that one turn writes leaves in one system call.
   void at_turn_end(LoopTask task);
+  // Runs what was posted, as one turn.
+  void run_posted() noexcept;
   // Runs one task inside a turn; an exception that leaves it is a bug that hurts only this task.
   void run(LoopTask task) noexcept;
   // A buffer for one read, free again when the turn's read has been consumed.
@@ -76,6 +87,7 @@ struct IoPool::Loop {
 
   int turn_depth_ = 0;
   std::vector<LoopTask> turn_end_;
+  std::vector<LoopTask> posted_;  // being run
   std::array<char, 64UL << 10> scratch_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "net/loop.h"
 
@@ -10,6 +11,8 @@ namespace penstock::net {
 struct IoPool::Loop::Context {
   // One thread runs it; others only post.
   boost::asio::io_context io{1};
+  // The inbox's signal; the inbox closes it.
+  boost::asio::posix::stream_descriptor signal{io};
 };
 
 }  // namespace penstock::net
