@@ -4,7 +4,8 @@
 //   build/release/front_bench build/release/penstock MODEL [RUNS]
 //
 // The server has core 0, the client core 1. The engine's own thread is counted apart: what is left
-// is what a frontend beside workers would spend. Prints the median of RUNS (5) with least and most.
+// is what a frontend beside workers would spend. Prints the median of RUNS (5) with least and most,
+// and for paced streams what the kernel alone asks for each token in the same run.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,11 +14,14 @@
 #include <vector>
 
 #include "base/format.h"
+#include "bench/frontend/bare_writes.h"
 #include "bench/frontend/served_process.h"
 #include "bench/frontend/stream_client.h"
 
 namespace penstock::frontend {
 namespace {
+
+constexpr Duration kStep = std::chrono::milliseconds(2);
 
 struct Item {
   std::string_view name;
@@ -27,6 +31,7 @@ struct Item {
   std::size_t num_prompt_words;
   std::size_t max_tokens;
   bool is_per_token;
+  bool is_paced;  // a step of kStep
   std::string_view goal;
 };
 
@@ -126,6 +131,15 @@ void report(const Item& item, const std::string& binary, const std::string& mode
       "peak %.0f MB\n",
       "", middle.first_byte_p50_us, middle.first_byte_p99_us, middle.gap_p99_us,
       middle.tokens_per_read, middle.peak_mb);
+  if (item.is_paced) {
+    std::vector<double> bare;
+    for (int i = 0; i < num_runs; ++i) {
+      bare.push_back(bare_write_us({.num_streams = item.num_streams, .step = kStep}, 0));
+    }
+    std::ranges::sort(bare);
+    std::printf("%-18s a bare wake and write: %.2f us (%.2f to %.2f) per token\n", "",
+                bare[bare.size() / 2], bare.front(), bare.back());
+  }
   std::fflush(stdout);
 }
 
@@ -139,10 +153,10 @@ int run(int argc, char** argv) {
   const std::vector<std::string> instantly = {"--mock-speedup", "0"};
   const std::vector<std::string> paced = {"--mock-step-us", "2000", "--mock-token-us", "0"};
   const Item items[] = {
-      {"request", instantly, 64, 6400, 40, 16, false, "200 us (60 % of 334)"},
-      {"token in bursts", instantly, 64, 640, 40, 512, true, "5.4 us (60 % of 9)"},
-      {"token, 64 streams", paced, 64, 128, 40, 512, true, "13.8 us (60 % of 23)"},
-      {"token, 1 stream", paced, 1, 3, 40, 512, true, "13.8 us (60 % of 23)"},
+      {"request", instantly, 64, 6400, 40, 16, false, false, "200 us (60 % of 334)"},
+      {"token in bursts", instantly, 64, 640, 40, 512, true, false, "5.4 us (60 % of 9)"},
+      {"token, 64 streams", paced, 64, 128, 40, 512, true, true, "13.8 us (60 % of 23)"},
+      {"token, 1 stream", paced, 1, 3, 40, 512, true, true, "13.8 us (60 % of 23)"},
   };
   for (const Item& item : items) report(item, argv[1], argv[2], num_runs);
   return 0;

@@ -1,7 +1,5 @@
 #include "bench/frontend/stream_client.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/format.h"
+#include "bench/frontend/loopback.h"
 
 namespace penstock::frontend {
 namespace {
@@ -32,17 +31,6 @@ std::size_t count(std::string_view text, std::string_view what) {
     ++n;
   }
   return n;
-}
-
-int connect_to(std::uint16_t port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK(fd >= 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  CHECK(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  return fd;
 }
 
 // One connection, which sends its requests one after the other.
