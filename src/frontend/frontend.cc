@@ -72,7 +72,7 @@ struct Frontend::Impl {
         open_access(deps.clock),
         access(deps.access == nullptr ? open_access : *deps.access),
         ids(deps.clock),
-        models(deps.pool, std::move(served)),
+        models(deps.pool, deps.clock, std::move(served)),
         probe(deps.registry, options.metrics_prefix, cards_of(models)),
         preparer(models, options, deps.clock, ids),
         openapi(openapi_body(preparer, options.version)),

@@ -116,6 +116,16 @@ void Generation::submit() {
   WorkerStream& stream = prepared_->model->stream;
   phase_ = Phase::kWaiting;
   if (!prepared_->model->is_ready()) return fail(no_ready_worker());
+  const std::uint32_t band = granted_strict_priority(context_, prepared_->request.hints);
+  Backlog& backlog = prepared_->model->backlog;
+  if (const auto in_time = backlog.check({.strict_priority = band,
+                                          .max_tokens = prepared_->prompts.front().max_tokens,
+                                          .deadline = context_.deadline,
+                                          .request_id = context_.request_id});
+      !in_time) {
+    services_.probe.request_rejected(*meters_, kind(), *in_time.error().param);
+    return fail(in_time.error());
+  }
   stream.attach(context_.request_id, exchange_->loop_index(), shared_from_this());
   const std::uint32_t n = prepared_->request.n;
   for (std::uint32_t p = 0; p < prepared_->prompts.size(); ++p) {
@@ -123,12 +133,17 @@ void Generation::submit() {
     if (!sent) return fail(error_of_send(sent.error()));
     for (std::uint32_t k = 0; k < n; ++k) choices_[p * n + k]->set_running(true);
     num_running_ += n;
+    places_.push_back(backlog.join(band, prepared_->prompts[p].token_ids.size()));
   }
   arm_timer();
 }
 
-void Generation::fail(const openai::ApiError& error) {
+void Generation::fail(openai::ApiError error) {
   if (phase_ == Phase::kEnded) return;
+  if (error.code == ApiErrorCode::kOverloaded && !error.retry_after_s && prepared_) {
+    error.retry_after_s = prepared_->model->backlog.retry_after_s(
+        granted_strict_priority(context_, prepared_->request.hints), context_.request_id);
+  }
   if (answer_) {
     answer_->fail(error);
   } else {
@@ -142,6 +157,10 @@ void Generation::fail(const openai::ApiError& error) {
 void Generation::complete() {
   answer_->complete();
   services_.probe.request_succeeded(*meters_, kind());
+  if (marks_.first_output) {
+    prepared_->model->backlog.served(services_.clock.now() - *marks_.first_output,
+                                     usage_.completion_tokens / choices_.size());
+  }
   meters_->output_tokens.observe(static_cast<double>(usage_.completion_tokens));
   meters_->cached_tokens.observe(static_cast<double>(usage_.cached_tokens));
   end_answer(nullptr);
@@ -149,6 +168,7 @@ void Generation::complete() {
 
 void Generation::end_answer(const openai::ApiError* error) {
   settle(error);
+  places_.clear();
   if (prepared_) {
     meters_->active.subtract();
     meters_->inflight.subtract();

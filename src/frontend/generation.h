@@ -56,7 +56,7 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   // Queues the preparation; everything else follows from events.
   void start();
   // Ends the answer with an error now and cancels what runs.
-  void fail(const openai::ApiError& error);
+  void fail(openai::ApiError error);
 
   void on_output(rpc::Output output) override;
   void on_step_end() override;
@@ -119,6 +119,7 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   std::vector<std::unique_ptr<Choice>> choices_;  // by index p * n + k
   std::unique_ptr<Answer> answer_;
   openai::Usage usage_;
+  std::vector<Backlog::Place> places_;     // per submitted prompt, until its first output
   std::vector<bool> has_cached_count_;     // per prompt
   std::vector<bool> has_prompt_logprobs_;  // per prompt
   std::uint32_t num_running_ = 0;

@@ -6,7 +6,7 @@
 
 namespace penstock::frontend {
 
-Model::Model(net::IoPool& pool, ServedModel served)
+Model::Model(net::IoPool& pool, const Clock& clock, ServedModel served)
     : card(std::move(served.card)),
       tokenizer(std::move(served.tokenizer)),
       chat_template(std::move(served.chat_template)),
@@ -14,15 +14,17 @@ Model::Model(net::IoPool& pool, ServedModel served)
       find_stall(std::move(served.stall)),
       worker_id(served.worker_id),
       control(std::move(served.control)),
-      stream(pool, std::move(served.worker)) {}
+      backlog(clock),
+      stream(pool, std::move(served.worker),
+             [this](const rpc::Load& load) { backlog.on_load(load); }) {}
 
 std::optional<WorkerStall> Model::stall() const {
   return find_stall ? find_stall() : std::nullopt;
 }
 
-Models::Models(net::IoPool& pool, std::vector<ServedModel> served) {
+Models::Models(net::IoPool& pool, const Clock& clock, std::vector<ServedModel> served) {
   for (ServedModel& model : served) {
-    models_.push_back(std::make_unique<Model>(pool, std::move(model)));
+    models_.push_back(std::make_unique<Model>(pool, clock, std::move(model)));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "chat_template/chat_template.h"
 #include "discovery/model_card.h"
+#include "frontend/backlog.h"
 #include "frontend/worker_stream.h"
 #include "net/io_pool.h"
 #include "rpc/channel.h"
@@ -47,7 +48,7 @@ struct ServedModel {
 };
 
 struct Model {
-  Model(net::IoPool& pool, ServedModel served);
+  Model(net::IoPool& pool, const Clock& clock, ServedModel served);
 
   const discovery::ModelCard card;
   const std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
@@ -56,7 +57,8 @@ struct Model {
   const std::function<std::optional<WorkerStall>()> find_stall;  // may be empty
   const std::uint64_t worker_id;
   const WorkerControl control;
-  WorkerStream stream;
+  Backlog backlog;
+  WorkerStream stream;  // tells the backlog of the worker's load
 
   [[nodiscard]] std::optional<WorkerStall> stall() const;
   // It takes new requests: its worker is there and makes progress.
@@ -65,7 +67,8 @@ struct Model {
 
 class Models final {
  public:
-  Models(net::IoPool& pool, std::vector<ServedModel> served);
+  // `pool` and `clock` outlive it.
+  Models(net::IoPool& pool, const Clock& clock, std::vector<ServedModel> served);
 
   // By exact name or alias; null when there is none.
   [[nodiscard]] Model* find(std::string_view name) const noexcept;

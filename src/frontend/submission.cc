@@ -48,6 +48,11 @@ Priorities priorities_of(const RequestContext& context, const openai::HintWish& 
 
 }  // namespace
 
+std::uint32_t granted_strict_priority(const RequestContext& context,
+                                      const openai::HintWish& hints) {
+  return priorities_of(context, hints).strict_granted;
+}
+
 rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
                         std::uint32_t prompt_index, MonotonicTime now) {
   const openai::GenerationRequest& request = prepared.request;

@@ -13,6 +13,10 @@
 
 namespace penstock::frontend {
 
+// The band it waits in: what was wished, at most what its tenant may have.
+[[nodiscard]] std::uint32_t granted_strict_priority(const RequestContext& context,
+                                                    const openai::HintWish& hints);
+
 // All choices of one prompt.
 [[nodiscard]] rpc::Submit make_submit(const Prepared& prepared, const RequestContext& context,
                                       std::uint32_t prompt_index, MonotonicTime now);

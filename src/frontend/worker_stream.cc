@@ -7,8 +7,9 @@
 
 namespace penstock::frontend {
 
-WorkerStream::WorkerStream(net::IoPool& pool, std::unique_ptr<rpc::FrontendEnd> end)
-    : pool_(pool), end_(std::move(end)) {
+WorkerStream::WorkerStream(net::IoPool& pool, std::unique_ptr<rpc::FrontendEnd> end,
+                           LoadSink on_load)
+    : pool_(pool), on_load_(std::move(on_load)), end_(std::move(end)) {
   rpc::Receiver<rpc::UpMessage> receiver;
   receiver.on_message = [this](rpc::UpMessage message, rpc::Credit credit) {
     on_message(std::move(message), std::move(credit));
@@ -94,6 +95,7 @@ void WorkerStream::on_message(rpc::UpMessage message, rpc::Credit credit) {
 }
 
 void WorkerStream::on_step(rpc::StepOutputs step, rpc::Credit credit) {
+  if (on_load_ && step.load.seq != 0) on_load_(step.load);
   std::vector<std::vector<Delivery>> by_loop(pool_.num_loops());
   {
     const MutexLock lock(routes_mutex_);

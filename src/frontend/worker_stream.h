@@ -36,7 +36,9 @@ class OutputReceiver {
 class WorkerStream final {
  public:
   // `pool` outlives the stream.
-  WorkerStream(net::IoPool& pool, std::unique_ptr<rpc::FrontendEnd> end);
+  // `on_load` is called with each step's load, on a thread of the channel; may be empty.
+  using LoadSink = std::function<void(const rpc::Load&)>;
+  WorkerStream(net::IoPool& pool, std::unique_ptr<rpc::FrontendEnd> end, LoadSink on_load = {});
   ~WorkerStream();
 
   // The worker takes new requests.
@@ -77,6 +79,7 @@ class WorkerStream final {
   void on_closed();
 
   net::IoPool& pool_;
+  const LoadSink on_load_;
   std::atomic<bool> ready_{true};
   std::atomic<bool> closed_{false};
   Mutex send_mutex_;

@@ -1,0 +1,73 @@
+// What waits at a model's worker for its first output, and whether one more can wait in time.
+//
+// Threading: any thread; one lock, held for a few additions.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "openai/errors.h"
+#include "router/wait_model.h"
+#include "rpc/messages.h"
+
+namespace penstock::frontend {
+
+class Backlog final {
+ public:
+  explicit Backlog(const Clock& clock) : clock_(clock) {}
+
+  struct Ask {
+    std::uint32_t strict_priority = 0;
+    std::uint64_t max_tokens = 0;
+    MonotonicTime deadline{};
+    std::string_view request_id{};
+  };
+  // kOverloaded with Retry-After when a request that comes now would miss its deadline for those
+  // ahead of it and for its own output.
+  [[nodiscard]] openai::ApiStatus check(const Ask& ask) const;
+  // For any refusal of this request; `request_id` spreads those refused together.
+  [[nodiscard]] std::uint32_t retry_after_s(std::uint32_t strict_priority,
+                                            std::string_view request_id) const;
+
+  // A prompt's place in the line: left when the prompt has its first output, or gives up.
+  // Movable; the backlog outlives it.
+  class [[nodiscard]] Place final {
+   public:
+    Place() = default;
+    ~Place() { leave(false); }
+    Place(Place&& other) noexcept
+        : backlog_(std::exchange(other.backlog_, nullptr)),
+          strict_priority_(other.strict_priority_),
+          prompt_tokens_(other.prompt_tokens_) {}
+    Place& operator=(Place&&) = delete;
+
+    // The prompt has its first output; again does nothing.
+    void start() { leave(true); }
+
+   private:
+    friend class Backlog;
+    Place(Backlog& backlog, std::uint32_t strict_priority, std::uint64_t prompt_tokens)
+        : backlog_(&backlog), strict_priority_(strict_priority), prompt_tokens_(prompt_tokens) {}
+    void leave(bool has_started);
+
+    Backlog* backlog_ = nullptr;
+    std::uint32_t strict_priority_ = 0;
+    std::uint64_t prompt_tokens_ = 0;
+  };
+  // A prompt that has been sent to the worker.
+  Place join(std::uint32_t strict_priority, std::uint64_t prompt_tokens);
+
+  // An output that ended by itself, from its first token on.
+  void served(Duration decode, std::uint64_t output_tokens);
+  void on_load(const rpc::Load& load);
+
+ private:
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  router::WaitModel model_ GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock::frontend
