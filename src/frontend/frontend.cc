@@ -75,7 +75,7 @@ struct Frontend::Impl {
         models(deps.pool, deps.clock, std::move(served)),
         probe(deps.registry, options.metrics_prefix, cards_of(models)),
         preparer(models, options, deps.clock, ids),
-        openapi(openapi_body(preparer, options.version)),
+        openapi(openapi_body(preparer, options)),
         in_flight(deps.pool, options.max_inflight),
         tokenizers(options.tokenizer_threads, options.tokenize_queue, deps.clock),
         explain(options.explain_records),

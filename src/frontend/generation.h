@@ -75,6 +75,7 @@ class Generation final : public OutputReceiver, public std::enable_shared_from_t
   [[nodiscard]] bool keeps_alive() const noexcept;
 
   // What the tenant has a say in, once the prompt is known (generation_account.cc).
+  [[nodiscard]] openai::ApiStatus check_pins() const;
   [[nodiscard]] openai::ApiStatus check_tenant();
   // What was used, and what became of the request.
   void settle(const openai::ApiError* error);

@@ -9,12 +9,30 @@ using openai::ApiErrorCode;
 using openai::ApiStatus;
 using openai::make_api_error;
 
-ApiStatus Generation::check_tenant() {
-  if (context_.pinned_worker && *context_.pinned_worker != prepared_->model->worker_id) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "x-penstock-worker-id",
-                          "no worker {} serves the model '{}'; leave the header out",
-                          *context_.pinned_worker, prepared_->request.model);
+// A header's pin wins over the body's; what the key may do was asked of it when it was read.
+ApiStatus Generation::check_pins() const {
+  const openai::PinWish& asked = prepared_->request.pins;
+  for (const auto& pin : {asked.worker, asked.rank}) {
+    if (!pin || context_.caller.tenant->policy().allow_routing) continue;
+    return make_api_error(ApiErrorCode::kRoutingNotAllowed, pin->field,
+                          "{} chooses a worker, which this API key may not do; leave it out",
+                          pin->field);
   }
+  std::optional<openai::Pin> worker = asked.worker;
+  if (context_.pinned_worker) worker = {"x-penstock-worker-id", *context_.pinned_worker};
+  if (worker && worker->id != prepared_->model->worker_id) {
+    return make_api_error(ApiErrorCode::kInvalidValue, worker->field,
+                          "{} is {}; no such worker serves the model '{}', leave it out",
+                          worker->field, worker->id, prepared_->request.model);
+  }
+  if (!asked.rank || asked.rank->id == 0) return {};
+  return make_api_error(ApiErrorCode::kInvalidValue, asked.rank->field,
+                        "{} is {}; every worker here has rank 0 alone", asked.rank->field,
+                        asked.rank->id);
+}
+
+ApiStatus Generation::check_tenant() {
+  RETURN_IF_API_ERROR(check_pins());
   std::uint64_t num_tokens = 0;
   for (const PreparedPrompt& prompt : prepared_->prompts) {
     num_tokens += prompt.token_ids.size() + std::uint64_t{prepared_->request.n} * prompt.max_tokens;

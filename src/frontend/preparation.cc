@@ -180,6 +180,7 @@ ApiResult<Prepared> Preparer::prepare_chat(text::Json body, const Tenant& tenant
     RETURN_IF_API_ERROR(
         check_token_ids(*request.token_data, model.card.vocab_size, "penstock.token_data"));
     prompt.token_ids = std::move(*request.token_data);
+    prepared.prompt_field = "penstock.token_data";
   } else {
     const std::string sentinel = ids_.make_request_id();
     ASSIGN_OR_RETURN_API(
@@ -230,7 +231,7 @@ ApiStatus Preparer::finish(Prepared& prepared) const {
   if (prepared.api == openai::Api::kCompletions) {
     budget.fallback = openai::kDefaultCompletionTokens;
   } else {
-    budget.prompt_field = "messages";
+    budget.prompt_field = prepared.prompt_field;
   }
   for (PreparedPrompt& prompt : prepared.prompts) {
     budget.num_prompt_tokens = prompt.token_ids.size();

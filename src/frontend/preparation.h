@@ -42,6 +42,7 @@ struct Prepared {
   openai::GenerationRequest request;
   Model* model = nullptr;  // outlives every request
   std::vector<PreparedPrompt> prompts;
+  std::string_view prompt_field = "messages";  // chat: what the client calls its prompt
   rpc::Sampling sampling;
   std::vector<std::vector<openai::TokenId>> bad_sequences;  // what bad_words forbids
   std::string formatted_prompt;                             // chat, when annotated

@@ -5,6 +5,9 @@
 #include <charconv>
 #include <optional>
 
+#include "openai/field_check.h"
+#include "openai/header_table.h"
+
 namespace penstock::frontend {
 namespace {
 
@@ -106,6 +109,19 @@ ApiStatus read_deadline(const net::HttpRequest& request, const FrontendOptions& 
   return {};
 }
 
+// Headers that are texts keep to their table's form; those that are numbers are read below.
+ApiStatus check_text_headers(const net::HttpRequest& request) {
+  for (const openai::HeaderSpec& header : openai::request_headers()) {
+    if (!has_kind(header.value.kinds, openai::Kind::kString)) continue;
+    for (const std::string_view name : {header.name, header.alias}) {
+      const std::string* value = name.empty() ? nullptr : request.find_header(name);
+      if (value == nullptr) continue;
+      RETURN_IF_API_ERROR(openai::check_text(*value, header.value.text, openai::FieldPath(name)));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_correlation_id(std::string_view text) noexcept {
@@ -136,12 +152,7 @@ RequestContext make_context(const net::HttpRequest& request, std::string request
 
 ApiStatus read_headers(const net::HttpRequest& request, const FrontendOptions& options, Now now,
                        RequestContext& context) {
-  if (const std::string* sent = request.find_header("x-request-id");
-      sent != nullptr && !is_correlation_id(*sent)) {
-    return make_api_error(ApiErrorCode::kInvalidValue, "x-request-id",
-                          "the header x-request-id must have 1 to 128 characters of A-Z, a-z, 0-9, "
-                          "'.', '_', ':', '-'");
-  }
+  RETURN_IF_API_ERROR(check_text_headers(request));
   RETURN_IF_API_ERROR(read_pins(request, context));
   ASSIGN_OR_RETURN_API(
       context.priority,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace penstock::frontend {
 namespace {
 
@@ -148,6 +150,12 @@ std::variant<RouteMatch, RouteError> RouteTable::find(std::string_view method,
 std::string_view RouteTable::allowed_methods(std::string_view path) const {
   const Row* row = find_row(path);
   return row == nullptr ? std::string_view() : row->allow;
+}
+
+const std::string& RouteTable::path_of(Route route) const {
+  const auto row = std::ranges::find(rows_, route, &Row::route);
+  CHECK(row != rows_.end());
+  return row->path;
 }
 
 }  // namespace penstock::frontend

@@ -53,6 +53,8 @@ class RouteTable final {
                                                           std::string_view path) const;
   // As the Allow header shows them; empty for an unknown path.
   [[nodiscard]] std::string_view allowed_methods(std::string_view path) const;
+  // Where a route is; of one with something behind its path, what comes before that.
+  [[nodiscard]] const std::string& path_of(Route route) const;
 
  private:
   struct Row {

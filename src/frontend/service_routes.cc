@@ -147,10 +147,19 @@ std::string health_body(const Models& models, bool is_draining, std::string_view
   return out + '}';
 }
 
-std::string openapi_body(const Preparer& preparer, std::string_view version) {
-  return text::to_json(openai::openapi({.chat = preparer.table(openai::Api::kChat),
-                                        .completions = preparer.table(openai::Api::kCompletions),
-                                        .version = version}));
+std::string openapi_body(const Preparer& preparer, const FrontendOptions& options) {
+  const RouteTable& routes = options.routes;
+  return text::to_json(
+      openai::openapi({.chat = preparer.table(openai::Api::kChat),
+                       .completions = preparer.table(openai::Api::kCompletions),
+                       .paths = {.chat = routes.path_of(Route::kChat),
+                                 .completions = routes.path_of(Route::kCompletions),
+                                 .models = routes.path_of(Route::kModels),
+                                 .live = routes.path_of(Route::kLive),
+                                 .ready = routes.path_of(Route::kReady),
+                                 .health = routes.path_of(Route::kHealth),
+                                 .metrics = routes.path_of(Route::kMetrics)},
+                       .version = options.version}));
 }
 
 std::string stalled_body(const Models& models) {

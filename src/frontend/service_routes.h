@@ -43,7 +43,7 @@ struct ServiceView {
                                       std::string_view version);
 
 // The description of the public API, from the tables that `preparer` validates with.
-[[nodiscard]] std::string openapi_body(const Preparer& preparer, std::string_view version);
+[[nodiscard]] std::string openapi_body(const Preparer& preparer, const FrontendOptions& options);
 
 // What /live says of the first model whose engine is stuck; empty when none is.
 [[nodiscard]] std::string stalled_body(const Models& models);

@@ -55,6 +55,12 @@ constexpr bool rows_are_in_enum_order() {
 }
 static_assert(rows_are_in_enum_order());
 
+// Paths and headers are quoted in messages and may hold any bytes; a body is UTF-8.
+void append_foreign(std::string& out, std::string_view text) {
+  const bool is_valid = text::find_invalid_utf8(text) == std::string_view::npos;
+  text::append_json_string(out, is_valid ? text : text::replace_invalid_utf8(text));
+}
+
 }  // namespace
 
 const ApiErrorRow& row_of(ApiErrorCode code) noexcept {
@@ -81,12 +87,12 @@ ApiErrorCode code_of_status(int status) noexcept {
 void append_error_body(std::string& out, const ApiError& error) {
   const ApiErrorRow& row = row_of(error.code);
   out += R"({"error":{"message":)";
-  text::append_json_string(out, error.message);
+  append_foreign(out, error.message);
   out += R"(,"type":")";
   out += row.type;
   out += R"(","param":)";
   if (error.param) {
-    text::append_json_string(out, *error.param);
+    append_foreign(out, *error.param);
   } else {
     out += "null";
   }

@@ -27,6 +27,7 @@ class ExtensionReader final {
     RETURN_IF_API_ERROR(read_greedy());
     RETURN_IF_API_ERROR(read_salt());
     RETURN_IF_API_ERROR(read_annotations());
+    RETURN_IF_API_ERROR(read_pins());
     request_.output.stop_reason = names(object_, "extra_fields", "stop_reason");
     request_.output.token_ids |= names(object_, "extra_fields", "token_ids");
     if (const Json* hints = find_present(object_, "agent_hints")) read_hints(hints->as_object());
@@ -75,6 +76,27 @@ class ExtensionReader final {
     request_.annotations = {.request_id = names(object_, "annotations", "request_id"),
                             .formatted_prompt = names(object_, "annotations", "formatted_prompt"),
                             .token_ids = names(object_, "annotations", "token_ids")};
+    return {};
+  }
+
+  std::optional<Pin> pin_of(std::string_view name) const {
+    const auto id = integer_of(object_, name);
+    if (!id) return std::nullopt;
+    return Pin{format("{}.{}", name_, name), static_cast<std::uint64_t>(*id)};
+  }
+
+  ApiStatus read_pins() {
+    PinWish& pins = request_.pins;
+    pins.worker = pin_of("backend_instance_id");
+    pins.rank = pin_of("dp_rank");
+    const auto decode = pin_of("decode_worker_id");
+    if (!decode) return {};
+    if (pins.worker && pins.worker->id != decode->id) {
+      return make_api_error(ApiErrorCode::kInvalidValue, decode->field,
+                            "{} is {} and {} is {}; they name one worker, send one of them",
+                            decode->field, decode->id, pins.worker->field, pins.worker->id);
+    }
+    pins.worker = decode;
     return {};
   }
 

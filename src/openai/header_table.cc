@@ -21,7 +21,7 @@ constexpr HeaderSpec kRequestRows[] = {
      "As agent_hints.priority, and wins over it."},
     {"x-penstock-strict-priority", "x-dynamo-request-strict-priority", integer(0, kMaxU32),
      "As agent_hints.strict_priority, and wins over it."},
-    {"x-penstock-session-id", "x-dynamo-session-id", any_text(),
+    {"x-penstock-session-id", "x-dynamo-session-id", characters(1, 128),
      "As session_id, and wins over it; with one worker there is nothing to choose."},
     {"x-penstock-worker-id", "x-dynamo-worker-instance-id", integer(0, INT64_MAX),
      "Pins the worker; needs a key that may."},

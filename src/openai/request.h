@@ -73,6 +73,16 @@ struct HintWish {
   std::optional<std::uint32_t> strict_priority;
 };
 
+// A worker, or a rank of it, that a request insists on; `field` says so, for errors.
+struct Pin {
+  std::string field;
+  std::uint64_t id = 0;
+};
+struct PinWish {
+  std::optional<Pin> worker;
+  std::optional<Pin> rank;
+};
+
 struct GenerationRequest {
   std::string model;
   std::optional<std::uint32_t> max_tokens;
@@ -82,6 +92,7 @@ struct GenerationRequest {
   OutputWish output;
   AnnotationWish annotations;
   HintWish hints;
+  PinWish pins;
   std::string cache_salt;
   bool names_service_tier = false;  // the answer then says which tier it was
   bool wants_store = false;         // the answer then says that it was not stored

@@ -39,9 +39,19 @@ net::HttpHeaders random_headers(std::mt19937_64& random) {
       "x-request-id",        "x-penstock-timeout-ms", "x-penstock-deadline-ms",
       "x-penstock-priority", "content-type",          "x-dynamo-request-strict-priority",
       "x-penstock-dp-rank",  "content-encoding",      "traceparent"};
-  constexpr std::string_view kValues[] = {
-      "",  "1", "-1",  "99999999999999999999", "abc",      "a b",
-      "0", "é", "1e3", "application/json",     "identity", "18446744073709551615"};
+  constexpr std::string_view kValues[] = {"",
+                                          "1",
+                                          "-1",
+                                          "99999999999999999999",
+                                          "abc",
+                                          "a b",
+                                          "0",
+                                          "é",
+                                          "1e3",
+                                          "application/json",
+                                          "identity",
+                                          "\xFF\xC3",
+                                          "18446744073709551615"};
   net::HttpHeaders headers;
   if (random() % 8 != 0) return headers;
   headers.push_back({std::string(kNames[random() % std::size(kNames)]),

@@ -57,6 +57,13 @@ TEST_F(LongPrompt, of_token_ids_is_not_read_to_its_end) {
       << "what is wrong behind that was not read";
 }
 
+TEST_F(LongPrompt, of_a_chat_in_token_ids_is_named_where_it_stands) {
+  std::string ids = "[1";
+  for (int i = 0; i < 600; ++i) ids += ",1";
+  EXPECT_EQ(error_of(harness.chat(R"(,"penstock":{"token_data":)" + ids + "]}")->wait_done()),
+            "400 context_length_exceeded penstock.token_data");
+}
+
 TEST_F(LongPrompt, does_not_hold_up_a_short_one) {
   FrontendOptions options;
   options.tokenizer_threads = 1;

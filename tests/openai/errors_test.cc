@@ -35,6 +35,16 @@ TEST(Errors, body_has_the_four_members_and_escapes_the_message) {
   EXPECT_EQ(object->as_object().size(), 4u);
 }
 
+TEST(Errors, body_is_utf8_whatever_a_client_sent) {
+  const auto error =
+      make_api_error(ApiErrorCode::kUnknownUrl, "x-\xFF", "there is nothing at /\xC3(\xE2\x82")
+          .error();
+  const auto body = text::parse_json(error_body(error));
+  ASSERT_TRUE(body) << body.error().message();
+  EXPECT_EQ(body->find("error")->find("message")->as_string(),
+            "there is nothing at /\xEF\xBF\xBD(\xEF\xBF\xBD");
+}
+
 TEST(Errors, param_is_null_when_no_field_is_to_blame) {
   const auto body =
       text::parse_json(error_body(make_api_error(ApiErrorCode::kDraining, "", "bye").error()));

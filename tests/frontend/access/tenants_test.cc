@@ -227,6 +227,11 @@ TEST_F(Tenants, only_who_may_route_pins_a_worker) {
     EXPECT_EQ(error_of(ask("key-a1", "", {{pin, "1"}})),
               std::string("403 routing_not_allowed ") + pin);
   }
+  for (const char* pin : {"backend_instance_id", "decode_worker_id", "dp_rank"}) {
+    const std::string more = std::string(R"(,"penstock":{")") + pin + R"(":1})";
+    EXPECT_EQ(error_of(ask("key-a1", more)),
+              std::string("403 routing_not_allowed penstock.") + pin);
+  }
   serve({.allow_routing = true});
   EXPECT_EQ(ask("key-a1", "", {{"x-penstock-worker-id", "1"}, {"x-penstock-dp-rank", "0"}}).status,
             200);
