@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "base/check.h"
 
@@ -40,7 +41,7 @@ void WaitModel::remove(std::uint32_t band, std::uint64_t prompt_tokens) {
 void WaitModel::started(std::uint32_t band, std::uint64_t prompt_tokens, MonotonicTime now) {
   remove(band, prompt_tokens);
   advance(now);
-  if (is_backlogged_) left_tokens_ += static_cast<double>(prompt_tokens);
+  if (is_backlogged_ || was_backlogged_) left_tokens_ += static_cast<double>(prompt_tokens);
 }
 
 void WaitModel::gave_up(std::uint32_t band, std::uint64_t prompt_tokens) {
@@ -49,7 +50,7 @@ void WaitModel::gave_up(std::uint32_t band, std::uint64_t prompt_tokens) {
 
 void WaitModel::set_backlogged(bool backlogged, MonotonicTime now) {
   advance(now);
-  is_backlogged_ = backlogged;
+  was_backlogged_ = std::exchange(is_backlogged_, backlogged);
 }
 
 // Only time in which requests waited ages the sums: what was learned of a full worker holds until

@@ -43,6 +43,7 @@ class WaitModel final {
 
   std::map<std::uint32_t, std::uint64_t> waiting_;  // prompt tokens by band
   bool is_backlogged_ = false;
+  bool was_backlogged_ = false;        // before the last report: it may have emptied the queue
   std::optional<MonotonicTime> last_;  // up to where the sums below are
   double left_tokens_ = 0;             // decayed: left the queue while it was backlogged
   double backlogged_s_ = 0;            // decayed: time it was backlogged

@@ -68,6 +68,20 @@ TEST(WaitModel, time_without_a_queue_teaches_nothing) {
   EXPECT_NEAR(backlog.wait_s(), busy, 0.1);
 }
 
+TEST(WaitModel, those_who_empty_a_queue_count_to_its_rate) {
+  Backlog backlog(0);
+  for (int round = 0; round < 20; ++round) {
+    backlog.model.set_backlogged(true, backlog.now);
+    for (int i = 0; i < 50; ++i) backlog.model.joined(0, 100);
+    backlog.now = backlog.now + seconds(1);
+    backlog.model.set_backlogged(false, backlog.now);  // the report of the step that took them all
+    for (int i = 0; i < 50; ++i) backlog.model.started(0, 100, backlog.now);
+  }
+  backlog.model.set_backlogged(true, backlog.now);
+  for (int i = 0; i < 100; ++i) backlog.model.joined(0, 100);
+  EXPECT_NEAR(backlog.wait_s(), 2.0, 0.2);
+}
+
 TEST(WaitModel, only_equal_and_higher_bands_are_ahead) {
   Backlog backlog(100);
   backlog.run(seconds(20), 100);
