@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "kernels/cuda/kv_layout.h"
 #include "model/cuda/dense_decode.h"
 
 namespace penstock::gpu_bench {
@@ -14,55 +15,56 @@ namespace {
 using kernels::cuda::kKvBlockTokens;
 using model::cuda::DecodeRow;
 using model::cuda::DenseDecode;
-using model::cuda::DenseModelShape;
+using model::cuda::DenseShape;
 using model::cuda::DenseWeights;
 
 struct Anchor {
   const char* name;
-  DenseModelShape shape;
+  DenseShape shape;
 };
 
 const Anchor kAnchors[] = {
     {"Qwen3-0.6B",
-     {.decode = {.num_layers = 28,
-                 .dim = 1024,
-                 .inner = 3072,
-                 .num_q_heads = 16,
-                 .num_kv_heads = 8,
-                 .head_dim = 128,
-                 .vocab_size = 151936},
+     {.num_layers = 28,
+      .dim = 1024,
+      .inner = 3072,
+      .num_q_heads = 16,
+      .num_kv_heads = 8,
+      .head_dim = 128,
+      .vocab_size = 151936,
       .has_qk_norm = true,
       .ties_embeddings = true}},
     {"Llama-3.2-1B",
-     {.decode = {.num_layers = 16,
-                 .dim = 2048,
-                 .inner = 8192,
-                 .num_q_heads = 32,
-                 .num_kv_heads = 8,
-                 .head_dim = 64,
-                 .vocab_size = 128256},
+     {.num_layers = 16,
+      .dim = 2048,
+      .inner = 8192,
+      .num_q_heads = 32,
+      .num_kv_heads = 8,
+      .head_dim = 64,
+      .vocab_size = 128256,
       .has_qk_norm = false,
       .ties_embeddings = true}},
     {"Llama-3.1-8B",
-     {.decode = {.num_layers = 32,
-                 .dim = 4096,
-                 .inner = 14336,
-                 .num_q_heads = 32,
-                 .num_kv_heads = 8,
-                 .head_dim = 128,
-                 .vocab_size = 128256}}},
+     {.num_layers = 32,
+      .dim = 4096,
+      .inner = 14336,
+      .num_q_heads = 32,
+      .num_kv_heads = 8,
+      .head_dim = 128,
+      .vocab_size = 128256}},
 };
 
-constexpr int kMaxRows = kernels::cuda::kDecodeMaxRows;
+constexpr int kMaxRows = 128;
 constexpr int kMaxContext = 8192;
+constexpr int kMostTokens = 16 * kMaxContext;  // of all rows together
 constexpr int kStepsPerSample = 8;
 constexpr int kSamples = 9;
 
 Result<DenseDecode> open_decode(const Anchor& anchor, const device::cuda::DeviceInfo& info,
                                 const device::cuda::Stream& stream) {
-  ASSIGN_OR_RETURN(auto weights, DenseWeights::allocate(anchor.shape, stream));
+  ASSIGN_OR_RETURN(auto weights, DenseWeights::allocate(anchor.shape));
   RETURN_IF_ERROR(weights.fill_random(1, stream));
-  const int head_dim = anchor.shape.decode.head_dim;
+  const int head_dim = anchor.shape.head_dim;
   std::vector<float> frequencies(static_cast<std::size_t>(head_dim) / 2);
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     frequencies[i] =
@@ -72,7 +74,7 @@ Result<DenseDecode> open_decode(const Anchor& anchor, const device::cuda::Device
   return DenseDecode::create(std::move(weights),
                              {.max_rows = kMaxRows,
                               .max_blocks_per_row = kBlocksPerRow,
-                              .num_kv_blocks = kMaxRows * kBlocksPerRow,
+                              .num_kv_blocks = (kMostTokens / kKvBlockTokens) + (8 * kMaxRows),
                               .num_positions = kBlocksPerRow * kKvBlockTokens},
                              {.inverse_frequencies = frequencies}, 1e-5F, info, stream);
 }
@@ -86,7 +88,7 @@ Result<Timing> time_steps(DenseDecode& decode, int num_rows, int context,
   std::vector<DecodeRow> rows;
   for (std::uint32_t r = 0; r < tables.size(); ++r) {
     for (int b = 0; b < blocks_per_row; ++b) {  // rows interleave in the pool
-      tables[r].push_back((static_cast<std::uint32_t>(b) * kMaxRows) + r);
+      tables[r].push_back((static_cast<std::uint32_t>(b) * tables.size()) + r);
     }
     rows.push_back({.token_id = 1000 + r, .position = context - (kSteps / 2), .blocks = tables[r]});
   }
@@ -116,9 +118,10 @@ Status bench_decode(const device::cuda::DeviceInfo& info, const device::cuda::St
                     const Report& report) {
   for (const Anchor& anchor : kAnchors) {
     ASSIGN_OR_RETURN(auto decode, open_decode(anchor, info, stream));
-    const auto& shape = anchor.shape.decode;
+    const auto& shape = anchor.shape;
     for (const int context : {1024, kMaxContext}) {
-      for (const int num_rows : {1, 2, 4, 8, 16}) {
+      for (const int num_rows : {1, 2, 4, 8, 16, 32, 64, 128}) {
+        if (num_rows * context > kMostTokens) continue;
         ASSIGN_OR_RETURN(const Timing timing, time_steps(decode, num_rows, context, stream));
         const double kv_bytes =
             4.0 * num_rows * context * shape.num_layers * shape.num_kv_heads * shape.head_dim;

@@ -5,7 +5,7 @@
 //                                exit 0, 1 on an error, 77 without GPU
 //
 // Weights and KV rotate through more memory than the L2 holds. Activations stay where the kernel
-// before would have left them, in L2.
+// before would have left them, in L2. Launches of a kernel overlap each other as they do in a step.
 #include <algorithm>
 #include <cstdio>
 #include <string_view>
@@ -18,11 +18,8 @@
 #include "bench/cuda/timed_graph.h"
 #include "device/cuda/cuda_error.h"
 #include "device/cuda/memory.h"
-#include "kernels/cuda/argmax.h"
-#include "kernels/cuda/elementwise.h"
-#include "kernels/cuda/paged_attention.h"
-#include "kernels/cuda/rms_norm.h"
-#include "kernels/cuda/skinny_gemm.h"
+#include "kernels/cuda/decode_attention.h"
+#include "kernels/cuda/product.h"
 
 namespace penstock::gpu_bench {
 namespace {
@@ -93,8 +90,10 @@ Result<Bench> open_bench() {
   ASSIGN_OR_RETURN(bench.stream, device::cuda::Stream::create());
   ASSIGN_OR_RETURN(bench.pool, device::cuda::DeviceBuffer::allocate(kPoolBytes));
   ASSIGN_OR_RETURN(bench.scratch, device::cuda::DeviceArena::create(kScratchBytes));
-  RETURN_IF_ERROR(check_cuda(kernels::cuda::prepare_skinny_gemm(), "prepare_skinny_gemm"));
-  RETURN_IF_ERROR(check_cuda(kernels::cuda::prepare_paged_attention(), "prepare_paged_attention"));
+  RETURN_IF_ERROR(check_cuda(kernels::cuda::prepare_skinny_product(), "prepare_skinny_product"));
+  RETURN_IF_ERROR(check_cuda(kernels::cuda::prepare_wide_product(), "prepare_wide_product"));
+  RETURN_IF_ERROR(
+      check_cuda(kernels::cuda::prepare_decode_attention(), "prepare_decode_attention"));
   RETURN_IF_ERROR(check_cuda(launch_fill(bench.pool.data(), kPoolBytes / 16,
                                          4 * bench.info.num_multiprocessors, bench.stream.get()),
                              "launch_fill"));
@@ -115,35 +114,42 @@ Result<std::uint16_t*> activations(Bench& bench, std::size_t count) {
 
 struct Matrix {
   std::string name;
+  kernels::cuda::ProductKind kind;
   int num_outputs;
   int num_inputs;
-  bool is_f32;
 };
 
-Result<double> bench_gemm(Bench& bench, const Report& report, const Model& model,
-                          const Matrix& matrix, int batch) {
+Status bench_product(Bench& bench, const Report& report, const Model& model, const Matrix& matrix,
+                     int batch) {
   bench.scratch.reset();
   const std::size_t weights = static_cast<std::size_t>(matrix.num_outputs) * matrix.num_inputs;
   const std::size_t outputs = static_cast<std::size_t>(batch) * matrix.num_outputs;
-  ASSIGN_OR_RETURN(std::uint16_t* x,
-                   activations(bench, static_cast<std::size_t>(batch) * matrix.num_inputs));
-  ASSIGN_OR_RETURN(float* y, bench.scratch.take<float>(outputs));
+  const std::size_t inputs = static_cast<std::size_t>(batch) * matrix.num_inputs;
+  const bool is_f32 = matrix.kind == kernels::cuda::ProductKind::kLogits;
+  kernels::cuda::ProductArgs args{.kind = matrix.kind,
+                                  .epsilon = 1e-5F,
+                                  .num_rows = batch,
+                                  .num_outputs = matrix.num_outputs,
+                                  .num_inputs = matrix.num_inputs,
+                                  .num_multiprocessors = bench.info.num_multiprocessors};
+  ASSIGN_OR_RETURN(args.x, activations(bench, inputs));
+  ASSIGN_OR_RETURN(args.y, activations(bench, outputs));
+  ASSIGN_OR_RETURN(args.logits, bench.scratch.take<float>(outputs));
+  ASSIGN_OR_RETURN(args.residual.residual, activations(bench, outputs));
+  ASSIGN_OR_RETURN(args.residual.norm_weight, activations(bench, outputs));
+  ASSIGN_OR_RETURN(args.residual.weighted, activations(bench, outputs));
+  ASSIGN_OR_RETURN(args.residual.squares, bench.scratch.take<float>(outputs));
   const auto num_copies = static_cast<int>(kPoolBytes / (weights * 2));
   const double num_bytes = (2.0 * static_cast<double>(weights)) +
-                           (2.0 * batch * matrix.num_inputs) +
-                           ((matrix.is_f32 ? 4.0 : 2.0) * static_cast<double>(outputs));
+                           (2.0 * static_cast<double>(inputs)) +
+                           ((is_f32 ? 4.0 : 2.0) * static_cast<double>(outputs));
   const auto launch = [&](int i) {
-    return kernels::cuda::launch_skinny_gemm(
-        {.x = x,
-         .w = reinterpret_cast<const std::uint16_t*>(bench.pool.data()) +
-              (weights * static_cast<std::size_t>(i % num_copies)),
-         .y_bf16 = matrix.is_f32 ? nullptr : reinterpret_cast<std::uint16_t*>(y),
-         .y_f32 = matrix.is_f32 ? y : nullptr,
-         .num_rows = batch,
-         .num_outputs = matrix.num_outputs,
-         .num_inputs = matrix.num_inputs,
-         .num_multiprocessors = bench.info.num_multiprocessors},
-        bench.stream.get());
+    kernels::cuda::ProductArgs one = args;
+    one.w = reinterpret_cast<const std::uint16_t*>(bench.pool.data()) +
+            (weights * static_cast<std::size_t>(i % num_copies));
+    return batch <= kernels::cuda::kSkinnyMaxRows
+               ? kernels::cuda::launch_skinny_product(one, bench.stream.get())
+               : kernels::cuda::launch_wide_product(one, bench.stream.get());
   };
   ASSIGN_OR_RETURN(const Timing timing,
                    time_in_graph(bench.stream, launches_for(num_bytes), launch));
@@ -154,11 +160,11 @@ Result<double> bench_gemm(Bench& bench, const Report& report, const Model& model
               .num_kernels = 1,
               .num_bytes = num_bytes,
               .timing = timing});
-  return timing.median_us;
+  return {};
 }
 
-Result<double> bench_attention(Bench& bench, const Report& report, const Model& model, int batch,
-                               int context) {
+Status bench_attention(Bench& bench, const Report& report, const Model& model, int batch,
+                       int context) {
   bench.scratch.reset();
   constexpr int kLayers = 4;
   const int blocks_per_row = context / kernels::cuda::kKvBlockTokens;
@@ -177,40 +183,48 @@ Result<double> bench_attention(Bench& bench, const Report& report, const Model& 
     tables[i] =
         static_cast<std::uint32_t>((set * blocks_per_set) + (i * 2654435761U % blocks_per_set));
   }
-  const std::vector<std::int32_t> lengths(static_cast<std::size_t>(batch), context);
-  kernels::cuda::PagedAttentionArgs args{
-      .q = nullptr,
-      .kv_pool = reinterpret_cast<const std::uint16_t*>(bench.pool.data()),
-      .block_tables = nullptr,
-      .context_lens = nullptr,
-      .workspace = nullptr,
-      .out = nullptr,
-      .kv = {.num_layers = kLayers, .num_kv_heads = model.num_kv_heads, .head_dim = model.head_dim},
-      .layer = 0,
-      .num_rows = batch,
-      .num_q_heads = model.num_q_heads,
-      .max_blocks = blocks_per_row,
-      .scale = 0.1F};
-  const std::size_t q_count = static_cast<std::size_t>(batch) * model.num_q_heads * model.head_dim;
-  ASSIGN_OR_RETURN(args.q, activations(bench, q_count));
+  const std::vector<std::int32_t> positions(static_cast<std::size_t>(batch), context - 1);
+  const int heads = model.num_q_heads + (2 * model.num_kv_heads);
+  const auto rows = static_cast<std::size_t>(batch);
+  const auto head_dim = static_cast<std::size_t>(model.head_dim);
+  kernels::cuda::DecodeAttentionArgs args{};
+  args.kv_pool = reinterpret_cast<std::uint16_t*>(bench.pool.data());
+  args.kv = {.num_layers = kLayers, .num_kv_heads = model.num_kv_heads, .head_dim = model.head_dim};
+  args.num_rows = batch;
+  args.num_q_heads = model.num_q_heads;
+  args.max_blocks = blocks_per_row;
+  args.num_positions = context;
+  args.num_multiprocessors = bench.info.num_multiprocessors;
+  const std::size_t q_count = rows * static_cast<std::size_t>(model.num_q_heads) * head_dim;
+  ASSIGN_OR_RETURN(args.qkv, activations(bench, rows * static_cast<std::size_t>(heads) * head_dim));
   ASSIGN_OR_RETURN(args.out, activations(bench, q_count));
-  ASSIGN_OR_RETURN(args.workspace, bench.scratch.take<float>(
-                                       kernels::cuda::paged_attention_workspace_floats(args)));
+  ASSIGN_OR_RETURN(const std::uint16_t* angles,
+                   activations(bench, static_cast<std::size_t>(context) * head_dim * 2));
+  args.rope_table = reinterpret_cast<const float*>(angles);
+  ASSIGN_OR_RETURN(args.partials,
+                   bench.scratch.take<float>(kernels::cuda::decode_attention_partial_floats(
+                       args.kv, batch, model.num_q_heads, blocks_per_row)));
+  const std::size_t num_heads = rows * static_cast<std::size_t>(model.num_kv_heads);
+  ASSIGN_OR_RETURN(args.finished, bench.scratch.take<std::uint32_t>(num_heads));
   ASSIGN_OR_RETURN(std::uint32_t* device_tables, bench.scratch.take<std::uint32_t>(tables.size()));
-  ASSIGN_OR_RETURN(std::int32_t* device_lengths, bench.scratch.take<std::int32_t>(lengths.size()));
+  ASSIGN_OR_RETURN(std::int32_t* device_positions,
+                   bench.scratch.take<std::int32_t>(positions.size()));
+  args.positions = device_positions;
+  RETURN_IF_ERROR(check_cuda(
+      cudaMemsetAsync(args.finished, 0, num_heads * sizeof(std::uint32_t), bench.stream.get()),
+      "cudaMemsetAsync"));
   RETURN_IF_ERROR(copy_to_device(reinterpret_cast<std::byte*>(device_tables),
                                  std::as_bytes(std::span(tables)), bench.stream));
-  RETURN_IF_ERROR(copy_to_device(reinterpret_cast<std::byte*>(device_lengths),
-                                 std::as_bytes(std::span(lengths)), bench.stream));
+  RETURN_IF_ERROR(copy_to_device(reinterpret_cast<std::byte*>(device_positions),
+                                 std::as_bytes(std::span(positions)), bench.stream));
   RETURN_IF_ERROR(bench.stream.synchronize());
-  args.context_lens = device_lengths;
 
   const auto launch = [&](int i) {
-    kernels::cuda::PagedAttentionArgs one = args;
+    kernels::cuda::DecodeAttentionArgs one = args;
     one.layer = i % kLayers;
     one.block_tables =
         device_tables + (static_cast<std::size_t>(i / kLayers) % num_sets * blocks_per_set);
-    return kernels::cuda::launch_paged_attention(one, bench.stream.get());
+    return kernels::cuda::launch_decode_attention(one, bench.stream.get());
   };
   const int count = static_cast<int>(num_sets) * kLayers;
   ASSIGN_OR_RETURN(const Timing timing, time_in_graph(bench.stream, count, launch));
@@ -218,109 +232,27 @@ Result<double> bench_attention(Bench& bench, const Report& report, const Model& 
               .model = model.name,
               .shape = format("context {}", context),
               .batch = batch,
-              .num_kernels = 2,
+              .num_kernels = 1,
               .num_bytes = kv_bytes + (4.0 * static_cast<double>(q_count)),
               .timing = timing});
-  return timing.median_us;
-}
-
-// Norm, SwiGLU, embedding and argmax: a few KiB to MiB that the kernel before left in L2.
-struct SmallKernels {
-  double norm_us = 0.0;
-  double swiglu_us = 0.0;
-  double embed_us = 0.0;
-  double argmax_us = 0.0;
-};
-
-Result<SmallKernels> bench_small(Bench& bench, const Report& report, const Model& model,
-                                 int batch) {
-  bench.scratch.reset();
-  constexpr int kCount = 64;
-  const auto rows = static_cast<std::size_t>(batch);
-  ASSIGN_OR_RETURN(std::uint16_t* x, activations(bench, rows * model.dim));
-  ASSIGN_OR_RETURN(std::uint16_t* residual, activations(bench, rows * model.dim));
-  ASSIGN_OR_RETURN(std::uint16_t* out, activations(bench, rows * model.inner));
-  ASSIGN_OR_RETURN(std::uint16_t* gate_up, activations(bench, rows * 2 * model.inner));
-  ASSIGN_OR_RETURN(std::uint16_t* logits, activations(bench, rows * 2 * model.vocab_size));
-  ASSIGN_OR_RETURN(std::uint64_t* workspace,
-                   bench.scratch.take<std::uint64_t>(rows * kernels::cuda::kArgmaxSplits));
-  ASSIGN_OR_RETURN(std::uint32_t* ids, bench.scratch.take<std::uint32_t>(rows));
-  ASSIGN_OR_RETURN(std::uint32_t* flags, bench.scratch.take<std::uint32_t>(rows));
-  const auto* pool = reinterpret_cast<const std::uint16_t*>(bench.pool.data());
-  RETURN_IF_ERROR(check_cuda(cudaMemsetAsync(ids, 0, rows * sizeof(*ids), bench.stream.get()),
-                             "cudaMemsetAsync"));
-
-  const auto time = [&](const std::string& kernel, int num_kernels, double num_bytes,
-                        const std::function<cudaError_t(int)>& launch) -> Result<double> {
-    ASSIGN_OR_RETURN(const Timing timing, time_in_graph(bench.stream, kCount, launch));
-    report.row({.kernel = kernel,
-                .model = model.name,
-                .shape = "in L2",
-                .batch = batch,
-                .num_kernels = num_kernels,
-                .num_bytes = num_bytes,
-                .timing = timing});
-    return timing.median_us;
-  };
-  const cudaStream_t stream = bench.stream.get();
-  SmallKernels times;
-  ASSIGN_OR_RETURN(times.norm_us, time("rms_norm", 1, 8.0 * batch * model.dim, [&](int) {
-                     return kernels::cuda::launch_rms_norm({.x = x,
-                                                            .residual = residual,
-                                                            .weight = pool,
-                                                            .out = out,
-                                                            .num_rows = batch,
-                                                            .dim = model.dim,
-                                                            .epsilon = 1e-5F},
-                                                           stream);
-                   }));
-  ASSIGN_OR_RETURN(times.swiglu_us, time("swiglu", 1, 6.0 * batch * model.inner, [&](int) {
-                     return kernels::cuda::launch_swiglu(
-                         {.gate_up = gate_up, .out = out, .num_rows = batch, .inner = model.inner},
-                         stream);
-                   }));
-  ASSIGN_OR_RETURN(times.embed_us, time("embed", 1, 4.0 * batch * model.dim, [&](int) {
-                     return kernels::cuda::launch_embed({.table = pool,
-                                                         .token_ids = ids,
-                                                         .out = out,
-                                                         .num_rows = batch,
-                                                         .dim = model.dim,
-                                                         .vocab_size = model.vocab_size},
-                                                        stream);
-                   }));
-  ASSIGN_OR_RETURN(times.argmax_us, time("argmax", 2, 4.0 * batch * model.vocab_size, [&](int) {
-                     return kernels::cuda::launch_argmax(
-                         {.logits = reinterpret_cast<const float*>(logits),
-                          .workspace = workspace,
-                          .token_ids = ids,
-                          .nan_flags = flags,
-                          .num_rows = batch,
-                          .vocab_size = model.vocab_size},
-                         stream);
-                   }));
-  return times;
+  return {};
 }
 
 Status bench_model(Bench& bench, const Report& report, const Model& model, int batch) {
+  using kernels::cuda::ProductKind;
   const int heads_dim = model.num_q_heads * model.head_dim;
   const int qkv = heads_dim + (2 * model.num_kv_heads * model.head_dim);
-  double layer_us = 0.0;
   for (const Matrix& matrix :
-       {Matrix{"qkv", qkv, model.dim, false}, Matrix{"attn_out", model.dim, heads_dim, false},
-        Matrix{"gate_up", 2 * model.inner, model.dim, false},
-        Matrix{"down", model.dim, model.inner, false}}) {
-    ASSIGN_OR_RETURN(const double us, bench_gemm(bench, report, model, matrix, batch));
-    layer_us += us;
+       {Matrix{"qkv", ProductKind::kRows, qkv, model.dim},
+        Matrix{"attn_out", ProductKind::kResidual, model.dim, heads_dim},
+        Matrix{"gate_up", ProductKind::kSwiglu, 2 * model.inner, model.dim},
+        Matrix{"down", ProductKind::kResidual, model.dim, model.inner},
+        Matrix{"lm_head", ProductKind::kLogits, model.vocab_size, model.dim}}) {
+    RETURN_IF_ERROR(bench_product(bench, report, model, matrix, batch));
   }
-  const Matrix lm_head{"lm_head", model.vocab_size, model.dim, true};
-  ASSIGN_OR_RETURN(const double lm_head_us, bench_gemm(bench, report, model, lm_head, batch));
-  ASSIGN_OR_RETURN(const SmallKernels small, bench_small(bench, report, model, batch));
-  layer_us += (2.0 * small.norm_us) + small.swiglu_us;
   for (const int context : {1024, 8192}) {
-    ASSIGN_OR_RETURN(const double us, bench_attention(bench, report, model, batch, context));
-    report.step(model.name, batch, context,
-                (model.num_layers * (layer_us + us)) + lm_head_us + small.embed_us + small.norm_us +
-                    small.argmax_us);
+    if (batch * context > 16 * 8192) continue;
+    RETURN_IF_ERROR(bench_attention(bench, report, model, batch, context));
   }
   return {};
 }
@@ -345,7 +277,7 @@ Status run(std::FILE* json, bool decode_only) {
   RETURN_IF_ERROR(bench_decode(bench.info, bench.stream, report));
   if (decode_only) return {};
   for (const Model& model : kModels) {
-    for (const int batch : {1, 4, 8, 16}) {
+    for (const int batch : {1, 4, 8, 16, 32, 64, 128}) {
       RETURN_IF_ERROR(bench_model(bench, report, model, batch));
     }
   }

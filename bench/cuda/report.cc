@@ -36,15 +36,4 @@ void Report::row(const Row& row) const {
           .c_str());
 }
 
-void Report::step(const std::string& model, int batch, int context, double us) const {
-  std::printf("%s\n", format("step       {:<14} context {:<14} {:>5} {:>9.1f}  sum of its kernels",
-                             model, context, batch, us)
-                          .c_str());
-  if (json_ == nullptr) return;
-  std::fprintf(json_, "%s\n",
-               format(R"({{"kernel":"step","model":"{}","context":{},"batch":{},"us":{:.1f}}})",
-                      model, context, batch, us)
-                   .c_str());
-}
-
 }  // namespace penstock::gpu_bench

@@ -30,8 +30,6 @@ class Report final {
 
   void header() const;
   void row(const Row& row) const;
-  // Time of a decode step that is nothing but its kernels, one after the other.
-  void step(const std::string& model, int batch, int context, double us) const;
 
  private:
   Limits limits_;

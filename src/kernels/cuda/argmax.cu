@@ -1,5 +1,6 @@
 #include "kernels/cuda/argmax.h"
 
+#include "kernels/cuda/grid_dependency.cuh"
 #include "kernels/cuda/sort_key.cuh"
 
 namespace penstock::kernels::cuda {
@@ -16,6 +17,8 @@ __device__ __forceinline__ std::uint64_t largest_of_warp(std::uint64_t key) {
 }
 
 __global__ void __launch_bounds__(kNumThreads) argmax_split_kernel(ArgmaxArgs args) {
+  allow_next_grid();
+  wait_for_grid_before();
   const std::size_t row = blockIdx.y;
   const float* logits = args.logits + (row * args.vocab_size);
   const int vocab = args.vocab_size;
@@ -27,7 +30,7 @@ __global__ void __launch_bounds__(kNumThreads) argmax_split_kernel(ArgmaxArgs ar
 #pragma unroll
     for (int i = 0; i < kUnroll; ++i) {
       const long long id = base + (static_cast<long long>(i) * stride);
-      values[i] = id < vocab ? logits[id] : -INFINITY;
+      values[i] = id < vocab ? __ldcg(logits + id) : -INFINITY;
     }
 #pragma unroll
     for (int i = 0; i < kUnroll; ++i) {
@@ -47,8 +50,11 @@ __global__ void __launch_bounds__(kNumThreads) argmax_split_kernel(ArgmaxArgs ar
 static_assert(kArgmaxSplits == 32, "one warp reads the splits of a row");
 
 __global__ void __launch_bounds__(32) argmax_merge_kernel(ArgmaxArgs args) {
+  allow_next_grid();
+  wait_for_grid_before();
   const std::size_t row = blockIdx.x;
-  const std::uint64_t best = largest_of_warp(args.workspace[(row * kArgmaxSplits) + threadIdx.x]);
+  const std::uint64_t best =
+      largest_of_warp(__ldcg(&args.workspace[(row * kArgmaxSplits) + threadIdx.x]));
   if (threadIdx.x != 0) return;
   args.token_ids[row] = token_of_key(best);
   args.nan_flags[row] = rank_of_key(best) == kNanRank ? 1U : 0U;
@@ -62,10 +68,14 @@ cudaError_t launch_argmax(const ArgmaxArgs& args, cudaStream_t stream) {
     return cudaErrorInvalidValue;
   }
   const dim3 grid(kArgmaxSplits, static_cast<unsigned>(args.num_rows));
-  argmax_split_kernel<<<grid, kNumThreads, 0, stream>>>(args);
-  if (const cudaError_t code = cudaGetLastError(); code != cudaSuccess) return code;
-  argmax_merge_kernel<<<args.num_rows, 32, 0, stream>>>(args);
-  return cudaGetLastError();
+  const cudaError_t code = launch_overlapped(
+      argmax_split_kernel, {.grid = grid, .num_threads = kNumThreads, .shared_bytes = 0}, args,
+      stream);
+  if (code != cudaSuccess) return code;
+  return launch_overlapped(
+      argmax_merge_kernel,
+      {.grid = dim3(static_cast<unsigned>(args.num_rows)), .num_threads = 32, .shared_bytes = 0},
+      args, stream);
 }
 
 }  // namespace penstock::kernels::cuda

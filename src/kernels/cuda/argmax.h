@@ -4,7 +4,8 @@
 // Each logit becomes a 64-bit key that orders by value, then by lower id; the result is the largest
 // key, so the split of a row over blocks cannot change it.
 //
-// All pointers are device memory. Launches two kernels on `stream`, does not wait.
+// All pointers are device memory. Launches two kernels on `stream` without waiting, each
+// overlapping the launch before it (grid_dependency.cuh).
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -15,13 +15,27 @@ struct Head {
   float high[kPairs];
 };
 
+// The weights of a norm, in any memory.
 template <int head_dim>
-__device__ __forceinline__ Head<head_dim> load_head(const std::uint16_t* from, int lane) {
+__device__ __forceinline__ Head<head_dim> norm_weights(const std::uint16_t* from, int lane) {
   Head<head_dim> head;
 #pragma unroll
   for (int j = 0; j < Head<head_dim>::kPairs; ++j) {
     head.low[j] = bf16_to_float(from[lane + (32 * j)]);
     head.high[j] = bf16_to_float(from[lane + (32 * j) + (head_dim / 2)]);
+  }
+  return head;
+}
+
+// Past L1: under programmatic dependent launch it may be older than the product that wrote the
+// head.
+template <int head_dim>
+__device__ __forceinline__ Head<head_dim> load_head(const std::uint16_t* from, int lane) {
+  Head<head_dim> head;
+#pragma unroll
+  for (int j = 0; j < Head<head_dim>::kPairs; ++j) {
+    head.low[j] = bf16_to_float(__ldcg(from + lane + (32 * j)));
+    head.high[j] = bf16_to_float(__ldcg(from + lane + (32 * j) + (head_dim / 2)));
   }
   return head;
 }
@@ -78,7 +92,7 @@ __device__ __forceinline__ Head<head_dim> prepared_head(const std::uint16_t* fro
                                                         const std::uint16_t* weight, float epsilon,
                                                         const float* angles, int lane) {
   Head<head_dim> head = load_head<head_dim>(from, lane);
-  if (weight != nullptr) norm_head<head_dim>(head, load_head<head_dim>(weight, lane), epsilon);
+  if (weight != nullptr) norm_head<head_dim>(head, norm_weights<head_dim>(weight, lane), epsilon);
   rotate_head<head_dim>(head, angles, lane);
   return head;
 }

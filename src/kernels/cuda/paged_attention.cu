@@ -41,16 +41,17 @@ __global__ void __launch_bounds__(kAttentionThreads) segment_kernel(PagedAttenti
     block = args.block_tables[(static_cast<std::size_t>(row) * args.max_blocks) +
                               (segment * kTilesPerSegment) + tile];
   }
-  SegmentTile<head_dim> work(args.kv_pool + kv_key_offset(args.kv, block, args.layer, kv_head),
-                             kv_value_distance(args.kv), num_tokens, num_tokens);
+  SegmentTile<head_dim> work;
+  work.load(shared, args.kv_pool + kv_key_offset(args.kv, block, args.layer, kv_head),
+            kv_value_distance(args.kv), num_tokens, num_tokens);
   const std::uint16_t* q =
       args.q + ((static_cast<std::size_t>(row) * args.num_q_heads + (kv_head * group)) * head_dim);
   for (int i = static_cast<int>(threadIdx.x); i < group * head_dim; i += kAttentionThreads) {
     shared.queries[i / head_dim][i % head_dim] = q[i];
   }
-  sync_attention();
+  __syncthreads();
   work.attend(shared, group, args.scale * kLog2E);
-  sync_attention();
+  __syncthreads();
 
   const int num_tiles =
       length < kSegmentTokens ? (length + kKvBlockTokens - 1) / kKvBlockTokens : kTilesPerSegment;

@@ -2,16 +2,19 @@
 
 #include <cstddef>
 
+#include "kernels/cuda/grid_dependency.cuh"
+
 namespace penstock::kernels::cuda {
 namespace {
 
 __global__ void feedback_kernel(TokenFeedbackArgs args) {
+  wait_for_grid_before();
   const auto row = static_cast<int>(threadIdx.x);
   const std::uint32_t step = *args.step;
   __syncthreads();
   if (row == 0) *args.step = step + 1;
   if (row >= args.num_rows) return;
-  const std::uint32_t token = args.chosen[row];
+  const std::uint32_t token = __ldcg(args.chosen + row);
   const std::size_t place = step % static_cast<std::uint32_t>(args.ring_steps);
   args.ring[(place * args.ring_rows) + row] = token;
   args.token_ids[row] = token;
@@ -26,8 +29,10 @@ cudaError_t launch_token_feedback(const TokenFeedbackArgs& args, cudaStream_t st
       args.ring_rows < args.num_rows) {
     return cudaErrorInvalidValue;
   }
-  feedback_kernel<<<1, (args.num_rows + 31) / 32 * 32, 0, stream>>>(args);
-  return cudaGetLastError();
+  return launch_overlapped(
+      feedback_kernel,
+      {.grid = dim3(1), .num_threads = (args.num_rows + 31) / 32 * 32, .shared_bytes = 0}, args,
+      stream);
 }
 
 }  // namespace penstock::kernels::cuda

@@ -3,7 +3,8 @@
 // it likes.
 //
 // A row whose position is negative stays idle. All pointers are device memory (`ring` may be pinned
-// host memory). Launches one kernel on `stream`, does not wait.
+// host memory). Launches one kernel on `stream` without waiting, overlapping the launch before it
+// (grid_dependency.cuh).
 #pragma once
 
 #include <cuda_runtime_api.h>

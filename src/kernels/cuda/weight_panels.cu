@@ -13,9 +13,10 @@ __global__ void __launch_bounds__(kNumThreads) pack_kernel(PackPanelsArgs args) 
   for (std::size_t i = (static_cast<std::size_t>(blockIdx.x) * kNumThreads) + threadIdx.x;
        i < count; i += stride) {
     const std::size_t row = i / pieces_in_row;
-    const std::size_t tile = args.first_tile + (row / kPanelRows * args.tile_stride);
-    const std::size_t to = panel_offset((tile * kPanelRows) + (row % kPanelRows),
-                                        i % pieces_in_row * 8, args.num_inputs);
+    const std::size_t tile = row / args.rows_per_tile;
+    const std::size_t to =
+        panel_offset((tile * kPanelRows) + args.first_row + (row % args.rows_per_tile),
+                     i % pieces_in_row * 8, args.num_inputs);
     *reinterpret_cast<uint4*>(args.panels + to) = reinterpret_cast<const uint4*>(args.rows)[i];
   }
 }
@@ -23,9 +24,12 @@ __global__ void __launch_bounds__(kNumThreads) pack_kernel(PackPanelsArgs args) 
 }  // namespace
 
 cudaError_t launch_pack_panels(const PackPanelsArgs& args, cudaStream_t stream) {
-  if (args.num_outputs < kPanelRows || args.num_outputs % kPanelRows != 0 ||
-      args.num_inputs < kPanelChunk || args.num_inputs % kPanelChunk != 0 || args.first_tile < 0 ||
-      args.tile_stride < 1) {
+  const bool is_whole = args.rows_per_tile == kPanelRows && args.first_row == 0;
+  const bool is_half = args.rows_per_tile == kPanelRows / 2 &&
+                       (args.first_row == 0 || args.first_row == kPanelRows / 2);
+  if (!(is_whole || is_half) || args.num_outputs < args.rows_per_tile ||
+      args.num_outputs % args.rows_per_tile != 0 || args.num_inputs < kPanelChunk ||
+      args.num_inputs % kPanelChunk != 0) {
     return cudaErrorInvalidValue;
   }
   constexpr int kNumBlocks = 1024;

@@ -1,4 +1,4 @@
-// The layout in which decode_step.cu streams weights, and the kernel that makes it once at load.
+// The layout in which the products read weights, and the kernel that makes it once at load.
 //
 // A matrix [N, K] of bf16 becomes N / 16 tiles of 16 rows, each K / 32 chunks of 1 KiB, one after
 // the other. A chunk is what a warp multiplies at once, in the order its lanes load it:
@@ -28,15 +28,16 @@ inline constexpr int kPanelChunkBytes = 1024;  // 16 rows of 32 bf16
   return (chunk * kPanelRows * kPanelChunk) + (half * 256) + (lane * 8) + (k % 8);
 }
 
-// Tile i of `rows` becomes tile first_tile + i * tile_stride of `panels`: with stride 2 the gate
-// and up matrices interleave, so that a block has both halves of an output.
+// Row i of `rows` becomes row first_row + i % rows_per_tile of tile i / rows_per_tile of `panels`:
+// eight rows of gate and eight of up share a tile, so that who computes it has both halves of an
+// output.
 struct PackPanelsArgs {
   const std::uint16_t* rows;  // [num_outputs, num_inputs] bf16, row-major
   std::uint16_t* panels;
-  int num_outputs;  // a multiple of 16
-  int num_inputs;   // a multiple of 32
-  int first_tile;
-  int tile_stride;
+  int num_outputs;    // a multiple of rows_per_tile
+  int num_inputs;     // a multiple of 32
+  int rows_per_tile;  // 16, or 8
+  int first_row;      // 0; with 8 rows a tile, 0 or 8
 };
 
 // Device memory, 16-byte aligned. Launches one kernel on `stream`, does not wait.

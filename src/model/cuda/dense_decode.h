@@ -1,6 +1,11 @@
 // Greedy decode of a dense Llama or Qwen3 model on one device: fixed device buffers for everything
 // that varies, one CUDA graph per number of rows, each step's tokens fed to the next on the device.
 //
+// A step is a chain of launches, five a layer, that overlap (kernels/cuda/grid_dependency.cuh):
+//   embedding   per layer: QKV   attention (QK norm, RoPE, KV write)   output + residual
+//               gate and up, SwiGLU   down + residual       head   choice   feedback
+// so that the weights of a kernel are on their way while the one before it ends.
+//
 //   ASSIGN_OR_RETURN(auto decode, DenseDecode::create(std::move(weights), limits, rope, info,
 //   stream)); RETURN_IF_ERROR(decode.set_rows(rows, stream)); for (...)
 //   RETURN_IF_ERROR(decode.launch_step(num_rows, stream));    // queued; nothing waits
@@ -21,12 +26,13 @@
 #include "device/cuda/graph.h"
 #include "device/cuda/memory.h"
 #include "device/cuda/stream.h"
+#include "kernels/cuda/product.h"
 #include "model/cuda/dense_weights.h"
 
 namespace penstock::model::cuda {
 
 struct DenseDecodeLimits {
-  int max_rows = kernels::cuda::kDecodeMaxRows;
+  int max_rows = kernels::cuda::kSkinnyMaxRows;
   int max_blocks_per_row = 0;  // of 32 tokens
   int num_kv_blocks = 0;
   int num_positions = 0;  // of the RoPE table
@@ -75,6 +81,14 @@ class DenseDecode final {
   [[nodiscard]] Status take_buffers();
   [[nodiscard]] Status make_rope_table(const DenseRope& rope, const device::cuda::Stream& stream);
   [[nodiscard]] Status record_forward(int num_rows, const device::cuda::Stream& stream) const;
+  [[nodiscard]] Status record_layer(int index, int num_rows,
+                                    const device::cuda::Stream& stream) const;
+  [[nodiscard]] Status record_attention(int index, int num_rows,
+                                        const device::cuda::Stream& stream) const;
+  [[nodiscard]] Status record_product(const kernels::cuda::ProductArgs& product, int num_rows,
+                                      const device::cuda::Stream& stream) const;
+  // The residual stream with what `norm` needs of it.
+  [[nodiscard]] kernels::cuda::ResidualRows residual_for(const std::uint16_t* norm) const noexcept;
   [[nodiscard]] Status record_choice(int num_rows, const device::cuda::Stream& stream) const;
 
   struct Bucket {
@@ -94,7 +108,14 @@ class DenseDecode final {
   std::uint32_t* token_ids_ = nullptr;
   std::int32_t* positions_ = nullptr;
   std::uint32_t* block_tables_ = nullptr;
-  kernels::cuda::DecodeScratch scratch_{};
+  std::uint16_t* residual_ = nullptr;   // [max_rows, dim]
+  std::uint16_t* weighted_ = nullptr;   // [max_rows, dim]
+  float* squares_ = nullptr;            // [max_rows, dim / kSquaresWidth]
+  std::uint16_t* qkv_ = nullptr;        // [max_rows, qkv_dim]
+  std::uint16_t* attended_ = nullptr;   // [max_rows, q_dim]
+  std::uint16_t* activated_ = nullptr;  // [max_rows, inner]
+  float* partials_ = nullptr;
+  std::uint32_t* finished_ = nullptr;
   float* logits_ = nullptr;
   std::uint64_t* argmax_keys_ = nullptr;
   std::uint32_t* chosen_ = nullptr;

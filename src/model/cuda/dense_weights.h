@@ -1,5 +1,5 @@
-// The weights of a dense Llama or Qwen3 model on one device, in the layout that decode_step.h
-// reads.
+// The weights of a dense Llama or Qwen3 model on one device: matrices in panels
+// (kernels/cuda/weight_panels.h), norms plain, all bf16.
 //
 // Ownership: one device buffer for all of it. Threading: one thread; queued on the caller's stream.
 #pragma once
@@ -11,25 +11,44 @@
 #include "base/result.h"
 #include "device/cuda/memory.h"
 #include "device/cuda/stream.h"
-#include "kernels/cuda/decode_step.h"
 
 namespace penstock::model::cuda {
 
-struct DenseModelShape {
-  kernels::cuda::DecodeShape decode;
+struct DenseShape {
+  int num_layers;
+  int dim;          // a multiple of 32
+  int inner;        // a multiple of 32
+  int num_q_heads;  // 1, 2, 4 or 8 times num_kv_heads
+  int num_kv_heads;
+  int head_dim;                  // 64 or 128
+  int vocab_size;                // a multiple of 16
   bool has_qk_norm = false;      // Qwen3
   bool ties_embeddings = false;  // the head is the embedding
+
+  [[nodiscard]] constexpr int q_dim() const noexcept { return num_q_heads * head_dim; }
+  [[nodiscard]] constexpr int qkv_dim() const noexcept {
+    return (num_q_heads + (2 * num_kv_heads)) * head_dim;
+  }
+};
+
+struct DenseLayer {
+  std::uint16_t* qkv;             // [qkv_dim, dim]: q, k, v
+  std::uint16_t* out;             // [dim, q_dim]
+  std::uint16_t* gate_up;         // [2 inner, dim]: 8 rows of gate and 8 of up a tile
+  std::uint16_t* down;            // [dim, inner]
+  std::uint16_t* attention_norm;  // [dim]
+  std::uint16_t* ffn_norm;        // [dim]
+  std::uint16_t* q_norm;          // [head_dim], or null
+  std::uint16_t* k_norm;          // [head_dim], or null
 };
 
 enum class DenseMatrix : std::uint8_t { kQkv, kOut, kGate, kUp, kDown };
-enum class DenseNorm : std::uint8_t { kAttention, kFfn, kQ, kK };
 
 class DenseWeights final {
  public:
   DenseWeights() = default;
   // Contents are unspecified. kResourceExhausted names the size and what was free.
-  [[nodiscard]] static Result<DenseWeights> allocate(const DenseModelShape& shape,
-                                                     const device::cuda::Stream& stream);
+  [[nodiscard]] static Result<DenseWeights> allocate(const DenseShape& shape);
 
   // Everything random, from a seed: matrices about 1 / sqrt(inputs) wide, norms about 1.
   [[nodiscard]] Status fill_random(std::uint64_t seed, const device::cuda::Stream& stream);
@@ -41,11 +60,11 @@ class DenseWeights final {
   // Only when embeddings are not tied.
   [[nodiscard]] Status pack_head(const std::uint16_t* rows, const device::cuda::Stream& stream);
 
-  // Where a norm's bf16 weights are; null for a norm that the model has not.
-  [[nodiscard]] std::uint16_t* norm(int layer, DenseNorm norm) const;
   [[nodiscard]] std::uint16_t* final_norm() const noexcept { return final_norm_; }
-  [[nodiscard]] const DenseModelShape& shape() const noexcept { return shape_; }
-  [[nodiscard]] const kernels::cuda::DecodeLayer* layers() const noexcept { return device_layers_; }
+  [[nodiscard]] const DenseShape& shape() const noexcept { return shape_; }
+  [[nodiscard]] const DenseLayer& layer(int index) const {
+    return layers_.at(static_cast<std::size_t>(index));
+  }
   [[nodiscard]] const std::uint16_t* embedding() const noexcept { return embedding_; }
   [[nodiscard]] const std::uint16_t* head() const noexcept { return head_; }
   // What a decode step reads of it: all but the embedding's other rows.
@@ -54,10 +73,9 @@ class DenseWeights final {
  private:
   [[nodiscard]] Status take_layer();
 
-  DenseModelShape shape_{};
+  DenseShape shape_{};
   device::cuda::DeviceArena arena_;
-  std::vector<kernels::cuda::DecodeLayer> layers_;
-  kernels::cuda::DecodeLayer* device_layers_ = nullptr;
+  std::vector<DenseLayer> layers_;
   std::uint16_t* embedding_ = nullptr;
   std::uint16_t* head_ = nullptr;
   std::uint16_t* final_norm_ = nullptr;

@@ -72,6 +72,9 @@ class Report final {
                std::span<const std::uint16_t> got, double limit) {
     compare(name, want, to_floats(got), limit);
   }
+  // ||got - want|| / ||want|| against `limit`: for what many roundings went into.
+  void compare_all(std::string_view name, std::span<const double> want, std::span<const float> got,
+                   double limit);
   // Bit for bit.
   template <class T>
   void same(std::string_view name, std::span<const T> want, std::span<const T> got) {
@@ -107,9 +110,10 @@ class Report final {
 inline constexpr double kBf16Limit = 0x1p-8;
 
 [[nodiscard]] Status run_device_cases(Gpu& gpu, Report& report);
-[[nodiscard]] Status run_gemm_cases(Gpu& gpu, Report& report);
-[[nodiscard]] Status run_elementwise_cases(Gpu& gpu, Report& report);
+[[nodiscard]] Status run_product_cases(Gpu& gpu, Report& report);
+[[nodiscard]] Status run_embed_argmax_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_attention_cases(Gpu& gpu, Report& report);
+[[nodiscard]] Status run_decode_attention_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_decode_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_rope_cases(Gpu& gpu, Report& report);
 [[nodiscard]] Status run_sampling_cases(Gpu& gpu, Report& report);

@@ -8,9 +8,10 @@
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/cuda/decode_attention.h"
 #include "kernels/cuda/paged_attention.h"
+#include "kernels/cuda/product.h"
 #include "kernels/cuda/sampling.h"
-#include "kernels/cuda/skinny_gemm.h"
 #include "tests/kernels/cuda/gpu_case.h"
 
 namespace penstock::gpu_test {
@@ -58,6 +59,20 @@ void Report::compare(std::string_view name, std::span<const double> want,
                   : format("NaN or missing values among {}", want.size()));
 }
 
+void Report::compare_all(std::string_view name, std::span<const double> want,
+                         std::span<const float> got, double limit) {
+  double squares = 0.0;
+  double error_squares = 0.0;
+  for (std::size_t i = 0; i < want.size() && i < got.size(); ++i) {
+    squares += want[i] * want[i];
+    error_squares += (got[i] - want[i]) * (got[i] - want[i]);
+  }
+  const double relative = std::sqrt(error_squares / std::max(squares, 1e-60));
+  const bool is_close = want.size() == got.size() && !want.empty() && relative <= limit;
+  line(name, is_close,
+       format("relative L2 {:.2e} (limit {:.2e}), {} values", relative, limit, want.size()));
+}
+
 void Report::holds(std::string_view name, bool claim) {
   line(name, claim, claim ? "" : "does not hold");
 }
@@ -92,7 +107,11 @@ Result<Gpu> open_gpu() {
   ASSIGN_OR_RETURN(gpu.stream, device::cuda::Stream::create());
   ASSIGN_OR_RETURN(gpu.arena, device::cuda::DeviceArena::create(std::size_t{1} << 30));
   RETURN_IF_ERROR(
-      device::cuda::check_cuda(kernels::cuda::prepare_skinny_gemm(), "prepare_skinny_gemm"));
+      device::cuda::check_cuda(kernels::cuda::prepare_skinny_product(), "prepare_skinny_product"));
+  RETURN_IF_ERROR(
+      device::cuda::check_cuda(kernels::cuda::prepare_wide_product(), "prepare_wide_product"));
+  RETURN_IF_ERROR(device::cuda::check_cuda(kernels::cuda::prepare_decode_attention(),
+                                           "prepare_decode_attention"));
   RETURN_IF_ERROR(device::cuda::check_cuda(kernels::cuda::prepare_paged_attention(),
                                            "prepare_paged_attention"));
   RETURN_IF_ERROR(device::cuda::check_cuda(kernels::cuda::prepare_sampling(), "prepare_sampling"));
@@ -111,9 +130,13 @@ int run() {
   Report report;
   using Cases = Status (*)(Gpu&, Report&);
   const std::pair<std::string_view, Cases> groups[] = {
-      {"device", run_device_cases}, {"elementwise", run_elementwise_cases},
-      {"gemm", run_gemm_cases},     {"attention", run_attention_cases},
-      {"rope", run_rope_cases},     {"sampling", run_sampling_cases},
+      {"device", run_device_cases},
+      {"embed and argmax", run_embed_argmax_cases},
+      {"products", run_product_cases},
+      {"attention", run_attention_cases},
+      {"rope", run_rope_cases},
+      {"sampling", run_sampling_cases},
+      {"decode attention", run_decode_attention_cases},
       {"decode", run_decode_cases}};
   for (const auto& [name, cases] : groups) {
     gpu->arena.reset();
