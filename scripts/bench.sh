@@ -23,6 +23,10 @@ for target in "${targets[@]}"; do
   printf '\n==> %s\n' "$target"
   case $target in
     engine_bench | forward_bench) "build/release/$target" "$PENSTOCK_TEST_MODEL" ;;
+    front_bench | overload_bench) # with a server process of their own
+      scripts/build.sh release penstock
+      "build/release/$target" build/release/penstock "$PENSTOCK_TEST_MODEL"
+      ;;
     net_storm_bench) "build/release/$target" ;; # repeats itself; fails beyond its goal
     *) "build/release/$target" --benchmark_repetitions=5 --benchmark_report_aggregates_only=true ;;
   esac

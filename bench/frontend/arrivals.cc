@@ -104,13 +104,15 @@ class Arrivals {
     const int status = answer.size() > 12 ? std::atoi(request.answer.c_str() + 9) : 0;
     const std::string_view retry_after = header_of(answer, "retry-after");
     if (took > plan_.timeout + kGrace) ++report_.num_late;
-    if (status == 200 && answer.find(R"("finish_reason":"deadline")") != std::string_view::npos) {
+    const bool is_cut = answer.find(R"("finish_reason":"deadline")") != std::string_view::npos;
+    if (status == 200 && (is_cut || took > plan_.timeout)) {
       ++report_.num_cut;
-    } else if (status == 200 && took <= plan_.timeout) {
+    } else if (status == 200) {
       ++report_.num_good;
       report_.good_ms.push_back(to_ms(took));
     } else if (status == 429 && !retry_after.empty()) {
       ++report_.num_refused;
+      if (report_.first_refused.empty()) report_.first_refused = request.answer.substr(0, 900);
       report_.refused_ms.push_back(to_ms(took));
       report_.retry_after_s.push_back(std::atof(std::string(retry_after).c_str()));
     } else if (status == 504) {

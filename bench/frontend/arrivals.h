@@ -25,7 +25,7 @@ struct ArrivalPlan {
 
 struct ArrivalReport {
   std::size_t num_good = 0;     // 200, complete, in time
-  std::size_t num_cut = 0;      // 200 that ended by the deadline
+  std::size_t num_cut = 0;      // 200 that the deadline cut, or that came behind it
   std::size_t num_refused = 0;  // 429 with Retry-After
   std::size_t num_expired = 0;  // 504
   std::size_t num_other = 0;    // anything else, a 429 without Retry-After too
@@ -33,7 +33,8 @@ struct ArrivalReport {
   std::vector<double> good_ms;  // from the connect on
   std::vector<double> refused_ms;
   std::vector<double> retry_after_s;
-  std::string first_other;  // its head, to see what it was
+  std::string first_refused;  // its answer
+  std::string first_other;
   double wall_s = 0;
 };
 

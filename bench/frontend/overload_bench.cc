@@ -40,6 +40,8 @@ bool report(const char* name, const ArrivalReport& got, const ServedProcess& ser
       quantile(got.refused_ms, 0.5), quantile(got.refused_ms, 0.99), quantile(got.retry_after_s, 0),
       quantile(got.retry_after_s, 1), static_cast<double>(server.resident_bytes()) * 1e-6,
       static_cast<double>(server.peak_bytes()) * 1e-6);
+  std::printf("    the first refusal: %s\n",
+              got.first_refused.substr(got.first_refused.find('{') + 1).c_str());
   if (got.num_other > 0) std::printf("    the first other answer: %s\n", got.first_other.c_str());
   std::fflush(stdout);
   return got.num_other == 0 && got.num_late == 0;

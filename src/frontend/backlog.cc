@@ -7,6 +7,10 @@
 namespace penstock::frontend {
 namespace {
 
+// By how much the estimate may be short before an admitted request misses its deadline: work that
+// is cut is worth nothing to anybody.
+constexpr double kMargin = 0.05;
+
 double chance_of(std::string_view request_id) noexcept {
   return static_cast<double>(xxh3_64(request_id, 0) >> 11) * 0x1p-53;
 }
@@ -19,12 +23,14 @@ openai::ApiStatus Backlog::check(const Ask& ask) const {
   Duration service{};
   {
     const MutexLock lock(mutex_);
-    wait = model_.wait(ask.strict_priority, now);
+    wait = model_.wait(ask.strict_priority);
     // A worker nobody waits for begins at once; what it then makes of its time is its own affair.
     if (!wait || *wait == Duration::zero()) return {};
     service = model_.service(ask.max_tokens);
   }
-  if (*wait + service <= ask.deadline - now) return {};
+  if (static_cast<double>((*wait + service).count()) * (1 + kMargin) <=
+      static_cast<double>((ask.deadline - now).count()))
+    return {};
   auto refused = openai::make_api_error(
       openai::ApiErrorCode::kOverloaded, "deadline",
       "a request waits about {:.1f} s here and takes about {:.1f} s, and this one has {:.1f} s; "
@@ -36,38 +42,31 @@ openai::ApiStatus Backlog::check(const Ask& ask) const {
 
 std::uint32_t Backlog::retry_after_s(std::uint32_t strict_priority,
                                      std::string_view request_id) const {
-  const MonotonicTime now = clock_.now();
   const MutexLock lock(mutex_);
-  return router::retry_after_s(model_.wait(strict_priority, now), chance_of(request_id));
+  return router::retry_after_s(model_.wait(strict_priority), chance_of(request_id));
 }
 
-Backlog::Place Backlog::join(std::uint32_t strict_priority, std::uint64_t prompt_tokens) {
+Backlog::Place Backlog::join(std::uint32_t strict_priority, std::uint32_t num_sequences) {
   const MutexLock lock(mutex_);
-  model_.joined(strict_priority, prompt_tokens);
-  return {*this, strict_priority, prompt_tokens};
+  model_.joined(strict_priority, num_sequences);
+  return {*this, strict_priority, num_sequences};
 }
 
-void Backlog::Place::leave(bool has_started) {
+void Backlog::Place::leave() {
   Backlog* const backlog = std::exchange(backlog_, nullptr);
   if (backlog == nullptr) return;
-  const MonotonicTime now = backlog->clock_.now();
   const MutexLock lock(backlog->mutex_);
-  if (has_started) {
-    backlog->model_.started(strict_priority_, prompt_tokens_, now);
-  } else {
-    backlog->model_.gave_up(strict_priority_, prompt_tokens_);
-  }
+  backlog->model_.left(strict_priority_, num_sequences_);
 }
 
-void Backlog::served(Duration decode, std::uint64_t output_tokens) {
+void Backlog::served(Duration residence, std::uint64_t output_tokens) {
   const MutexLock lock(mutex_);
-  model_.served(decode, output_tokens);
+  model_.served(residence, output_tokens);
 }
 
 void Backlog::on_load(const rpc::Load& load) {
-  const MonotonicTime now = clock_.now();
   const MutexLock lock(mutex_);
-  model_.set_backlogged(load.waiting > 0, now);
+  model_.set_load(load.running, load.waiting);
 }
 
 }  // namespace penstock::frontend

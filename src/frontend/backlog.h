@@ -32,36 +32,35 @@ class Backlog final {
   [[nodiscard]] std::uint32_t retry_after_s(std::uint32_t strict_priority,
                                             std::string_view request_id) const;
 
-  // A prompt's place in the line: left when the prompt has its first output, or gives up.
-  // Movable; the backlog outlives it.
+  // A prompt's place in the line, until it has its first output or gives up. Movable; the backlog
+  // outlives it.
   class [[nodiscard]] Place final {
    public:
     Place() = default;
-    ~Place() { leave(false); }
+    ~Place() { leave(); }
     Place(Place&& other) noexcept
         : backlog_(std::exchange(other.backlog_, nullptr)),
           strict_priority_(other.strict_priority_),
-          prompt_tokens_(other.prompt_tokens_) {}
+          num_sequences_(other.num_sequences_) {}
     Place& operator=(Place&&) = delete;
 
-    // The prompt has its first output; again does nothing.
-    void start() { leave(true); }
+    // Again does nothing.
+    void leave();
 
    private:
     friend class Backlog;
-    Place(Backlog& backlog, std::uint32_t strict_priority, std::uint64_t prompt_tokens)
-        : backlog_(&backlog), strict_priority_(strict_priority), prompt_tokens_(prompt_tokens) {}
-    void leave(bool has_started);
+    Place(Backlog& backlog, std::uint32_t strict_priority, std::uint32_t num_sequences)
+        : backlog_(&backlog), strict_priority_(strict_priority), num_sequences_(num_sequences) {}
 
     Backlog* backlog_ = nullptr;
     std::uint32_t strict_priority_ = 0;
-    std::uint64_t prompt_tokens_ = 0;
+    std::uint32_t num_sequences_ = 0;
   };
   // A prompt that has been sent to the worker.
-  Place join(std::uint32_t strict_priority, std::uint64_t prompt_tokens);
+  Place join(std::uint32_t strict_priority, std::uint32_t num_sequences);
 
-  // An output that ended by itself, from its first token on.
-  void served(Duration decode, std::uint64_t output_tokens);
+  // An output that ended by itself, from the end of its queueing on.
+  void served(Duration residence, std::uint64_t output_tokens);
   void on_load(const rpc::Load& load);
 
  private:

@@ -133,7 +133,7 @@ void Generation::submit() {
     if (!sent) return fail(error_of_send(sent.error()));
     for (std::uint32_t k = 0; k < n; ++k) choices_[p * n + k]->set_running(true);
     num_running_ += n;
-    places_.push_back(backlog.join(band, prepared_->prompts[p].token_ids.size()));
+    places_.push_back(backlog.join(band, n));
   }
   arm_timer();
 }
@@ -158,7 +158,7 @@ void Generation::complete() {
   answer_->complete();
   services_.probe.request_succeeded(*meters_, kind());
   if (marks_.first_output) {
-    prepared_->model->backlog.served(services_.clock.now() - *marks_.first_output,
+    prepared_->model->backlog.served(services_.clock.now() - *marks_.first_output + marks_.prefill,
                                      usage_.completion_tokens / choices_.size());
   }
   meters_->output_tokens.observe(static_cast<double>(usage_.completion_tokens));

@@ -85,7 +85,7 @@ void Generation::count_output(const rpc::Output& output, std::uint32_t num_token
     usage_.cached_tokens += output.cached_tokens;
   }
   if (num_tokens == 0) return;
-  places_[prompt].start();
+  places_[prompt].leave();
   usage_.completion_tokens += num_tokens;
   meters_->output_tokens_total.add(num_tokens);
   const MonotonicTime now = services_.clock.now();

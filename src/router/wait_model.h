@@ -1,12 +1,14 @@
 // How long a request will wait for a worker that has more than it can run at once.
 //
-//   wait    = prompt tokens ahead / rate at which prompt tokens leave the queue
-//   service = time per output token * the shorter of max_tokens and the usual output
+//   wait    = sequences ahead * residence / running
+//   service = residence * the part of a usual output that it asks for
 //
-// One unit on both sides of the first line, so that it holds whatever the bottleneck is: prefill
-// speed, blocks, or sequences at once. Rates are means that decay with a half-life of 10 s of time
-// in which requests waited. Ahead are those of the same or a higher strict priority.
-// Threading: a value with one owner. Complexity: O(bands in use).
+// The first line is Little's law (Little, Operations Research 9(3), 1961) for what runs: sequences
+// leave a full worker at the rate running / residence, whatever fills it (blocks, places, prefill
+// time), so that is how fast the queue drains. Residence is the mean time from the end of a
+// sequence's queueing to its end, over about the last hundred. It needs no measuring of rates,
+// which are right only after a queue has lasted. Ahead are sequences of the same or a higher strict
+// priority that have no output yet. Threading: a value with one owner. Complexity: O(bands in use).
 #pragma once
 
 #include <cstdint>
@@ -19,35 +21,28 @@ namespace penstock::router {
 
 class WaitModel final {
  public:
-  // A request of this band has been sent to the worker and has no output yet.
-  void joined(std::uint32_t band, std::uint64_t prompt_tokens);
-  // It has its first output.
-  void started(std::uint32_t band, std::uint64_t prompt_tokens, MonotonicTime now);
-  // It ended without one.
-  void gave_up(std::uint32_t band, std::uint64_t prompt_tokens);
-  // What the worker says: whether requests wait there for others to end.
-  void set_backlogged(bool backlogged, MonotonicTime now);
-  // An output that ended by itself took this long from its first token on.
-  void served(Duration decode, std::uint64_t output_tokens);
+  // Sequences of this band have been sent to the worker and have no output yet.
+  void joined(std::uint32_t band, std::uint32_t num_sequences);
+  // They have their first output, or ended without one.
+  void left(std::uint32_t band, std::uint32_t num_sequences);
+  // What the worker says: sequences that run, and that wait there for others to end.
+  void set_load(std::uint32_t running, std::uint32_t waiting) noexcept;
+  // A sequence that ended by itself ran this long for this many tokens.
+  void served(Duration residence, std::uint64_t output_tokens) noexcept;
 
-  // Until a request of `band` that comes now has its first output; nothing when no rate is known.
-  // Zero while nothing waits.
-  [[nodiscard]] std::optional<Duration> wait(std::uint32_t band, MonotonicTime now) const;
-  // From its first output to its last.
-  [[nodiscard]] Duration service(std::uint64_t max_tokens) const;
-  [[nodiscard]] std::uint64_t tokens_ahead(std::uint32_t band) const;
+  // Until a request of `band` that comes now runs. Zero while nothing waits at the worker; nothing
+  // when it is not known how long a sequence runs.
+  [[nodiscard]] std::optional<Duration> wait(std::uint32_t band) const;
+  // From then on to its last output.
+  [[nodiscard]] Duration service(std::uint64_t max_tokens) const noexcept;
+  [[nodiscard]] std::uint64_t num_ahead(std::uint32_t band) const;
 
  private:
-  void remove(std::uint32_t band, std::uint64_t prompt_tokens);
-  void advance(MonotonicTime now);
-
-  std::map<std::uint32_t, std::uint64_t> waiting_;  // prompt tokens by band
+  std::map<std::uint32_t, std::uint64_t> waiting_;  // sequences by band
+  std::uint32_t running_ = 0;
   bool is_backlogged_ = false;
-  bool was_backlogged_ = false;        // before the last report: it may have emptied the queue
-  std::optional<MonotonicTime> last_;  // up to where the sums below are
-  double left_tokens_ = 0;             // decayed: left the queue while it was backlogged
-  double backlogged_s_ = 0;            // decayed: time it was backlogged
-  double num_served_ = 0;              // decayed by count: outputs, their tokens, their time
+  // Decayed by count.
+  double num_served_ = 0;
   double served_tokens_ = 0;
   double served_s_ = 0;
 };

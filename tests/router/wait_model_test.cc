@@ -2,108 +2,99 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <deque>
+
 namespace penstock::router {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A worker that begins `rate` prompts of 100 tokens a second, with `num_waiting` always waiting.
-class Backlog {
- public:
-  explicit Backlog(int num_waiting) {
-    for (int i = 0; i < num_waiting; ++i) model.joined(0, 100);
-    model.set_backlogged(true, now);
-  }
-  void run(Duration time, int rate) {
-    const MonotonicTime end = now + time;
-    while (now < end) {
-      now = now + Duration(seconds(1)) / rate;
-      model.started(0, 100, now);
-      model.joined(0, 100);
-    }
-  }
-  double wait_s(std::uint32_t band = 0) const {
-    return static_cast<double>(model.wait(band, now).value().count()) * 1e-9;
-  }
+double in_seconds(std::optional<Duration> wait) {
+  return static_cast<double>(wait.value().count()) * 1e-9;
+}
 
+// A model of a worker with sequences of 200 tokens that run for 2 s.
+WaitModel learned() {
   WaitModel model;
-  MonotonicTime now = MonotonicTime{} + seconds(1000);
-};
+  for (int i = 0; i < 500; ++i) model.served(seconds(2), 200);
+  return model;
+}
 
-TEST(WaitModel, an_idle_worker_has_no_wait) {
-  WaitModel model;
-  EXPECT_EQ(model.wait(0, {}), Duration::zero());
+TEST(WaitModel, what_runs_at_once_waits_for_nobody) {
+  WaitModel model = learned();
+  EXPECT_EQ(model.wait(0), Duration::zero());
   model.joined(0, 100);
-  EXPECT_EQ(model.wait(0, {}), Duration::zero()) << "it runs at once: nothing waits at the worker";
+  model.set_load(50, 0);
+  EXPECT_EQ(model.wait(0), Duration::zero()) << "nothing waits at the worker";
 }
 
-TEST(WaitModel, no_rate_is_known_before_something_has_left_a_queue) {
-  Backlog backlog(10);
-  EXPECT_EQ(backlog.model.wait(0, backlog.now + milliseconds(100)), std::nullopt);
-  EXPECT_EQ(backlog.model.wait(0, backlog.now + seconds(10)), std::nullopt);
+TEST(WaitModel, nothing_is_known_of_a_worker_that_has_served_nobody) {
+  WaitModel model;
+  model.joined(0, 10);
+  model.set_load(4, 6);
+  EXPECT_EQ(model.wait(0), std::nullopt);
+  EXPECT_EQ(model.service(100), Duration::zero());
 }
 
-TEST(WaitModel, wait_is_the_queue_over_its_drain_rate) {
-  Backlog backlog(500);
-  backlog.run(seconds(5), 50);
-  EXPECT_NEAR(backlog.wait_s(), 10.0, 0.3);
+TEST(WaitModel, wait_is_those_ahead_over_the_rate_at_which_the_running_end) {
+  WaitModel model = learned();
+  model.joined(0, 300);
+  model.set_load(50, 300);  // 25 end each second
+  EXPECT_NEAR(in_seconds(model.wait(0)), 12.0, 1e-6);
 }
 
-TEST(WaitModel, follows_a_worker_that_becomes_slower_within_a_few_half_lives) {
-  Backlog backlog(500);
-  backlog.run(seconds(60), 50);
-  backlog.run(seconds(80), 10);
-  EXPECT_NEAR(backlog.wait_s(), 50.0, 2.0);
-}
-
-TEST(WaitModel, time_without_a_queue_teaches_nothing) {
-  Backlog backlog(100);
-  backlog.run(seconds(20), 50);
-  const double busy = backlog.wait_s();
-  backlog.model.set_backlogged(false, backlog.now);
-  backlog.now = backlog.now + seconds(600);
-  EXPECT_EQ(backlog.wait_s(), 0);
-  backlog.model.set_backlogged(true, backlog.now);
-  EXPECT_NEAR(backlog.wait_s(), busy, 0.1);
-}
-
-TEST(WaitModel, those_who_empty_a_queue_count_to_its_rate) {
-  Backlog backlog(0);
-  for (int round = 0; round < 20; ++round) {
-    backlog.model.set_backlogged(true, backlog.now);
-    for (int i = 0; i < 50; ++i) backlog.model.joined(0, 100);
-    backlog.now = backlog.now + seconds(1);
-    backlog.model.set_backlogged(false, backlog.now);  // the report of the step that took them all
-    for (int i = 0; i < 50; ++i) backlog.model.started(0, 100, backlog.now);
+// Against a queue that is simulated: places, and arrivals that find all of them taken.
+TEST(WaitModel, foretells_the_wait_of_a_simulated_worker) {
+  constexpr int kPlaces = 8;
+  WaitModel model;
+  std::deque<double> ends;  // of what runs, in seconds
+  double now = 0;
+  for (int i = 0; i < kPlaces; ++i) ends.push_back(0.1 * (i + 1));
+  for (int i = 0; i < 200; ++i) model.joined(0, 1);
+  model.set_load(kPlaces, 200);
+  for (int begun = 0; begun < 200; ++begun) {
+    now = ends.front();
+    ends.pop_front();
+    const double takes = 0.5 + 0.01 * (begun % 60);
+    ends.insert(std::ranges::upper_bound(ends, now + takes), now + takes);
+    model.served(Duration(static_cast<std::int64_t>(takes * 1e9)), 10);
+    model.left(0, 1);
+    model.set_load(kPlaces, static_cast<std::uint32_t>(199 - begun));
+    if (begun != 100) continue;
+    // 99 are ahead, which takes a mean of 0.795 s each on 8 places.
+    EXPECT_NEAR(in_seconds(model.wait(0)), 99 * 0.795 / kPlaces, 1.0);
   }
-  backlog.model.set_backlogged(true, backlog.now);
-  for (int i = 0; i < 100; ++i) backlog.model.joined(0, 100);
-  EXPECT_NEAR(backlog.wait_s(), 2.0, 0.2);
+  EXPECT_EQ(model.wait(0), Duration::zero());
+}
+
+TEST(WaitModel, follows_sequences_that_become_longer) {
+  WaitModel model = learned();
+  model.joined(0, 100);
+  model.set_load(10, 100);
+  for (int i = 0; i < 500; ++i) model.served(seconds(8), 800);
+  EXPECT_NEAR(in_seconds(model.wait(0)), 80.0, 1.0);
 }
 
 TEST(WaitModel, only_equal_and_higher_bands_are_ahead) {
-  Backlog backlog(100);
-  backlog.run(seconds(20), 100);
-  backlog.model.joined(2, 10'000);
-  EXPECT_NEAR(backlog.wait_s(0), 2.0, 0.1);
-  EXPECT_NEAR(backlog.wait_s(2), 1.0, 0.1);
-  EXPECT_EQ(backlog.wait_s(3), 0);
+  WaitModel model = learned();
+  model.joined(0, 100);
+  model.joined(2, 50);
+  model.set_load(10, 150);
+  EXPECT_NEAR(in_seconds(model.wait(0)), 30.0, 1e-6);
+  EXPECT_NEAR(in_seconds(model.wait(1)), 10.0, 1e-6);
+  EXPECT_NEAR(in_seconds(model.wait(2)), 10.0, 1e-6);
+  EXPECT_NEAR(in_seconds(model.wait(3)), 0.0, 1e-6);
+  model.left(0, 100);
+  model.left(2, 50);
+  EXPECT_EQ(model.num_ahead(0), 0U);
 }
 
-TEST(WaitModel, those_who_give_up_are_not_ahead_any_more_and_count_to_no_rate) {
-  Backlog backlog(100);
-  backlog.run(seconds(20), 50);
-  for (int i = 0; i < 50; ++i) backlog.model.gave_up(0, 100);
-  EXPECT_NEAR(backlog.wait_s(), 1.0, 0.1);
-}
-
-TEST(WaitModel, service_is_no_longer_than_the_usual_output_or_the_wanted_one) {
-  WaitModel model;
-  EXPECT_EQ(model.service(100), Duration::zero());
-  for (int i = 0; i < 200; ++i) model.served(seconds(2), 200);
-  EXPECT_NEAR(static_cast<double>(model.service(50).count()) * 1e-9, 0.5, 1e-6);
-  EXPECT_NEAR(static_cast<double>(model.service(5000).count()) * 1e-9, 2.0, 1e-6);
+TEST(WaitModel, service_is_the_part_of_a_usual_output_that_is_asked_for) {
+  const WaitModel model = learned();
+  EXPECT_NEAR(in_seconds(model.service(50)), 0.5, 1e-6);
+  EXPECT_NEAR(in_seconds(model.service(5000)), 2.0, 1e-6);
 }
 
 TEST(RetryAfter, whole_seconds_between_one_and_sixty_spread_by_chance) {
