@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing: scripts/setup.sh [build] [check] [prove] [model] [oracles]
 #
-# build, check, prove   groups of scripts/debian-packages.txt
+# build, check, prove, oracles   groups of scripts/debian-packages.txt
 # model                 scripts/python-requirements.txt, into .venv
 # oracles               tests/oracles/requirements.txt, into .venv
 #
@@ -65,7 +65,10 @@ for part in "$@"; do
   case $part in
     build | check | prove) install_group "$part" ;;
     model) install_python model scripts/python-requirements.txt --no-deps ;;
-    oracles) install_python oracles tests/oracles/requirements.txt --no-deps ;;
+    oracles)
+      install_group oracles
+      install_python oracles tests/oracles/requirements.txt --no-deps
+      ;;
     *)
       say "setup.sh: '$part' is unknown; use build, check, prove, model or oracles"
       exit 2

@@ -11,6 +11,7 @@
 #include "chat_template/chat_template.h"
 #include "frontend/admin/admin.h"
 #include "frontend/frontend.h"
+#include "frontend/probe.h"
 #include "metrics/registry.h"
 #include "model/chat_template_source.h"
 #include "model/model_files.h"
@@ -268,8 +269,11 @@ Status Server::start_frontend() {
 
   const std::int64_t default_io = std::clamp<std::int64_t>(
       static_cast<std::int64_t>(std::thread::hardware_concurrency()) / 4, 1, 8);
+  const auto num_loops = static_cast<std::size_t>(settings_.io_threads.value_or(default_io));
   pool_ = std::make_unique<net::IoPool>(
-      static_cast<std::size_t>(settings_.io_threads.value_or(default_io)));
+      num_loops,
+      [delays = frontend::loop_delay_histograms(metrics_, settings_.metrics_prefix, num_loops)](
+          std::size_t loop, Duration delay) { delays[loop].observe(to_ms(delay) * 1e-3); });
   std::vector<frontend::ServedModel> models;
   models.push_back(std::move(served));
   frontend_ = std::make_unique<frontend::Frontend>(frontend_options_,
@@ -281,6 +285,7 @@ Status Server::start_frontend() {
                                                    std::move(models));
   net::HttpServerOptions http = http_options(settings_);
   http.check_headers = frontend_->header_check();
+  http.connections = frontend::connections_gauge(metrics_, settings_.metrics_prefix);
   http.max_connections = net::ensure_file_limit(http.max_connections);
   ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, std::move(http),
                                                   frontend_->handler(), frontend_->error_body()));

@@ -21,10 +21,10 @@ using openai::make_api_error;
 
 constexpr Duration kTimeToFail = std::chrono::seconds(2);
 
-std::vector<const discovery::ModelCard*> cards_of(const Models& models) {
-  std::vector<const discovery::ModelCard*> cards;
-  for (const auto& model : models.all()) cards.push_back(&model->card);
-  return cards;
+std::vector<ProbedModel> probed(const Models& models) {
+  std::vector<ProbedModel> all;
+  for (const auto& model : models.all()) all.push_back({model->card, model->worker_id});
+  return all;
 }
 
 bool is_json(std::string_view content_type) {
@@ -73,7 +73,7 @@ struct Frontend::Impl {
         access(deps.access == nullptr ? open_access : *deps.access),
         ids(deps.clock),
         models(deps.pool, deps.clock, std::move(served)),
-        probe(deps.registry, options.metrics_prefix, cards_of(models)),
+        probe(deps.registry, options.metrics_prefix, probed(models)),
         preparer(models, options, deps.clock, ids),
         openapi(openapi_body(preparer, options)),
         in_flight(deps.pool, options.max_inflight),

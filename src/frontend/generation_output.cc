@@ -94,10 +94,12 @@ void Generation::count_output(const rpc::Output& output, std::uint32_t num_token
   last_output_[output.sequence] = now;
   if (!is_first_of_choice) {
     meters_->inter_token_s.observe(gap_s / num_tokens, num_tokens);
+    meters_->last_inter_token_s.set(gap_s / num_tokens);
   } else if (phase_ == Phase::kWaiting) {
     phase_ = Phase::kAnswering;
     meters_->queued.subtract();
     meters_->first_token_s.observe(gap_s);
+    meters_->last_first_token_s.set(gap_s);
     marks_ = {from_us(output.queue_us), from_us(output.prefill_us), now, {}};
     services_.probe.stage_took(Stage::kQueue, from_us(output.queue_us));
     services_.probe.stage_took(Stage::kPrefill, from_us(output.prefill_us));

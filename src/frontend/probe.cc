@@ -63,7 +63,7 @@ std::string_view endpoint_label(openai::Api api) noexcept {
 }
 
 Probe::Probe(metrics::Registry& registry, const std::string& prefix,
-             const std::vector<const discovery::ModelCard*>& cards) {
+             const std::vector<ProbedModel>& models) {
   const Declarer declare(registry, prefix);
   per_model_ = {
       .active = declare.gauges("active_requests", "Requests being answered."),
@@ -95,6 +95,17 @@ Probe::Probe(metrics::Registry& registry, const std::string& prefix,
       .max_num_batched_tokens =
           declare.gauges("model_max_num_batched_tokens", "Most tokens per step."),
   };
+  const std::vector<std::string> of_worker = {"worker_id", "dp_rank", "worker_type"};
+  worker_gauges_ = {
+      .decode_blocks =
+          declare.gauges("worker_active_decode_blocks", "KV blocks of what runs there.", of_worker),
+      .prefill_tokens = declare.gauges("worker_active_prefill_tokens",
+                                       "Prompt tokens not computed there yet.", of_worker),
+      .first_token_s = declare.gauges("worker_last_time_to_first_token_seconds",
+                                      "Of the last request there.", of_worker),
+      .inter_token_s = declare.gauges("worker_last_inter_token_latency_seconds",
+                                      "Of the last token there.", of_worker),
+  };
   started_ = declare.counters("requests_started_total", "Requests read.",
                               {"model", "endpoint", "request_type"});
   requests_ = declare.counters("requests_total", "Requests ended, by outcome.",
@@ -115,9 +126,11 @@ Probe::Probe(metrics::Registry& registry, const std::string& prefix,
                                  {0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, {"operation"})
                      .with({"tokenize"});
   unknown_ = make_meters("unknown");
-  for (const discovery::ModelCard* card : cards) {
-    meters_.emplace(card->name, make_meters(card->name));
-    add_card(*card);
+  for (const ProbedModel& model : models) {
+    ModelMeters meters = make_meters(model.card.name);
+    add_worker(meters, model.worker_id);
+    meters_.emplace(model.card.name, std::move(meters));
+    add_card(model.card);
   }
 }
 
@@ -135,6 +148,15 @@ ModelMeters Probe::make_meters(const std::string& label) const {
           .output_tokens = per_model_.output_tokens.with(labels),
           .cached_tokens = per_model_.cached_tokens.with(labels),
           .output_tokens_total = per_model_.output_tokens_total.with(labels)};
+}
+
+void Probe::add_worker(ModelMeters& meters, std::uint64_t worker_id) const {
+  const std::string id = std::to_string(worker_id);
+  const std::vector<std::string_view> labels = {id, "0", "agg"};
+  meters.active_decode_blocks = worker_gauges_.decode_blocks.with(labels);
+  meters.active_prefill_tokens = worker_gauges_.prefill_tokens.with(labels);
+  meters.last_first_token_s = worker_gauges_.first_token_s.with(labels);
+  meters.last_inter_token_s = worker_gauges_.inter_token_s.with(labels);
 }
 
 void Probe::add_card(const discovery::ModelCard& card) const {
@@ -188,6 +210,22 @@ void Probe::tokens_wasted(const ModelMeters& meters, std::string_view reason,
 void Probe::stage_took(Stage stage, Duration duration) const {
   stages_[static_cast<std::size_t>(stage)].observe(seconds(duration));
   if (stage == Stage::kTokenize) tokenize_ms_.observe(to_ms(duration));
+}
+
+metrics::Gauge connections_gauge(metrics::Registry& registry, const std::string& prefix) {
+  return Declarer(registry, prefix).gauges("connections", "Open connections.", {}).with({});
+}
+
+std::vector<Histogram> loop_delay_histograms(metrics::Registry& registry, const std::string& prefix,
+                                             std::size_t num_loops) {
+  const auto family = Declarer(registry, prefix)
+                          .histograms("event_loop_delay_seconds", "How late a loop's ticks were.",
+                                      bounds(0.0001, 10, 16), {"thread"});
+  std::vector<Histogram> histograms;
+  for (std::size_t i = 0; i < num_loops; ++i) {
+    histograms.push_back(family.with({format("net-io-{}", i)}));
+  }
+  return histograms;
 }
 
 void Probe::client_disconnected() const {

@@ -28,6 +28,12 @@ struct RequestKind {
   bool stream = false;
 };
 
+// A model and the worker that serves it.
+struct ProbedModel {
+  const discovery::ModelCard& card;
+  std::uint64_t worker_id = 0;
+};
+
 // The handles of one model, looked up once.
 struct ModelMeters {
   std::string label;
@@ -42,13 +48,18 @@ struct ModelMeters {
   metrics::Histogram output_tokens;
   metrics::Histogram cached_tokens;
   metrics::Counter output_tokens_total;
+  // Of its worker.
+  metrics::Gauge active_decode_blocks{};
+  metrics::Gauge active_prefill_tokens{};
+  metrics::Gauge last_first_token_s{};
+  metrics::Gauge last_inter_token_s{};
 };
 
 class Probe final {
  public:
-  // `registry` outlives the probe. `cards`: the models that get labels.
+  // `registry` outlives the probe. `models`: those that get labels.
   Probe(metrics::Registry& registry, const std::string& prefix,
-        const std::vector<const discovery::ModelCard*>& cards);
+        const std::vector<ProbedModel>& models);
 
   // Handles of a model by its card's name; those of `unknown` for any other.
   [[nodiscard]] const ModelMeters& meters(std::string_view model) const noexcept;
@@ -65,6 +76,7 @@ class Probe final {
 
  private:
   ModelMeters make_meters(const std::string& label) const;
+  void add_worker(ModelMeters& meters, std::uint64_t worker_id) const;
   void add_card(const discovery::ModelCard& card) const;
 
   struct PerModel {
@@ -78,7 +90,12 @@ class Probe final {
         max_num_seqs, max_num_batched_tokens;
   };
 
+  struct WorkerGauges {
+    metrics::Family<metrics::Gauge> decode_blocks, prefill_tokens, first_token_s, inter_token_s;
+  };
+
   PerModel per_model_;
+  WorkerGauges worker_gauges_;
   CardGauges card_gauges_;
   metrics::Family<metrics::Counter> started_;
   metrics::Family<metrics::Counter> requests_;
@@ -93,5 +110,13 @@ class Probe final {
 };
 
 [[nodiscard]] std::string_view endpoint_label(openai::Api api) noexcept;
+
+// Open connections of all listeners.
+[[nodiscard]] metrics::Gauge connections_gauge(metrics::Registry& registry,
+                                               const std::string& prefix);
+// How late the ticks of `num_loops` loops were, by thread, for the IoPool.
+[[nodiscard]] std::vector<metrics::Histogram> loop_delay_histograms(metrics::Registry& registry,
+                                                                    const std::string& prefix,
+                                                                    std::size_t num_loops);
 
 }  // namespace penstock::frontend

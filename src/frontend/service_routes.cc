@@ -43,7 +43,12 @@ net::HttpResponse live_response(const ServiceView& view, net::HttpHeaders header
 
 net::HttpResponse metrics_response(const ServiceView& view, net::HttpHeaders headers) {
   for (const auto& model : view.models.all()) {
-    view.probe.meters(model->card.name).ready.set(model->is_ready() ? 1 : 0);
+    const ModelMeters& meters = view.probe.meters(model->card.name);
+    meters.ready.set(model->is_ready() ? 1 : 0);
+    if (const std::optional<rpc::Load> load = model->stream.load()) {
+      meters.active_decode_blocks.set(static_cast<double>(load->kv_blocks_active));
+      meters.active_prefill_tokens.set(static_cast<double>(load->active_prefill_tokens));
+    }
   }
   net::HttpResponse response;
   response.headers = std::move(headers);

@@ -26,6 +26,7 @@ HttpConnection::HttpConnection(std::shared_ptr<HttpCore> core, IoPool::Loop& loo
                .body_bytes = core_->options.body_limit_bytes}),
       stream_(std::in_place, loop, fd, core_->tls ? core_->tls->new_session() : nullptr) {
   core_->num_connections.fetch_add(1);
+  core_->options.connections.add();
 }
 
 HttpConnection::~HttpConnection() {

@@ -66,6 +66,7 @@ HttpResponse HttpCore::error_response(int status, std::string_view message) cons
 }
 
 void HttpCore::connection_closed() {
+  options.connections.subtract();
   const std::size_t before = num_connections.fetch_sub(1);
   if (accept_paused.exchange(false)) resume_accept();
   if (before == 1) {

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "base/result.h"
+#include "metrics/registry.h"
 #include "net/byte_budget.h"
 #include "net/tls_files.h"
 
@@ -132,6 +133,7 @@ struct HttpServerOptions {
   std::size_t max_buffered_body_bytes = default_body_budget_bytes();
   HttpHeaderCheck check_headers{};  // may be empty
   TlsFiles tls{};                   // none = plain HTTP
+  metrics::Gauge connections{};     // open ones; servers may share it
 };
 
 class HttpServer final {
