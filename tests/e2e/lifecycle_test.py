@@ -158,6 +158,22 @@ class Draining(unittest.TestCase):
         self.assertEqual(status, 0, "after a drain")
         self.assertIn(b"data: [DONE]", b"".join(received))
 
+    def test_sigterm_breaks_none_of_a_hundred_streams(self):
+        paced = ("--engine", "mock", "--mock-step-us", "10000", "--mock-token-us", "0")
+        with Server(*paced, "--http-grace-secs", "0") as server:
+            streams = [open_stream(server, max_tokens=500) for _ in range(100)]
+            server.process.send_signal(signal.SIGTERM)
+            for connection, received in streams:
+                while piece := connection.recv(65536):
+                    received += piece
+                connection.close()
+                self.assertEqual(received.count(b'"content":"'), 501, "the role's, and a token's each")
+                self.assertTrue(received.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"))
+            with self.assertRaises(ConnectionError):
+                socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            self.assertEqual(server.process.wait(60), 0)
+            self.assertNotIn("still held", server.text())
+
     def test_while_draining_it_is_not_ready_and_refuses_new_requests(self):
         with Server("--http-grace-secs", "30") as server:
             connection, _ = open_stream(server, max_tokens=2000)
