@@ -272,7 +272,7 @@ Status Server::start_frontend() {
   const auto num_loops = static_cast<std::size_t>(settings_.io_threads.value_or(default_io));
   pool_ = std::make_unique<net::IoPool>(
       num_loops,
-      [delays = frontend::loop_delay_histograms(metrics_, settings_.metrics_prefix, num_loops)](
+      [delays = frontend::loop_delay_histograms(metrics_, frontend_options_.metrics, num_loops)](
           std::size_t loop, Duration delay) { delays[loop].observe(to_ms(delay) * 1e-3); });
   std::vector<frontend::ServedModel> models;
   models.push_back(std::move(served));
@@ -285,7 +285,7 @@ Status Server::start_frontend() {
                                                    std::move(models));
   net::HttpServerOptions http = http_options(settings_);
   http.check_headers = frontend_->header_check();
-  http.connections = frontend::connections_gauge(metrics_, settings_.metrics_prefix);
+  http.connections = frontend::connections_gauge(metrics_, frontend_options_.metrics);
   http.max_connections = net::ensure_file_limit(http.max_connections);
   ASSIGN_OR_RETURN(http_, net::HttpServer::listen(*pool_, ledger_, std::move(http),
                                                   frontend_->handler(), frontend_->error_body()));

@@ -157,6 +157,8 @@ void add_operation_settings(Settings& table, ServeSettings& v) {
   table.add("http-metrics", &v.http_metrics,
             "Serve /metrics on the public port too, not on the admin port alone");
   table.add("metrics-prefix", &v.metrics_prefix, "Prefix of the frontend's metric names");
+  table.add("metrics-buckets", &v.metrics_buckets,
+            "NAME=MIN,MAX,COUNT: log-spaced bounds of one of the frontend's histograms");
   table.add("log-level", &v.log_level, {"trace", "debug", "info", "warning", "error"},
             "Least severe lines to log");
   table.add("log-format", &v.log_format, {"text", "json"}, "Form of the log lines");
@@ -225,7 +227,8 @@ Result<frontend::FrontendOptions> frontend_options(const ServeSettings& v) {
                                                         : openai::UnknownFields::kIgnore;
   options.use_generation_config = v.generation_config;
   options.http_metrics = v.http_metrics;
-  options.metrics_prefix = v.metrics_prefix;
+  options.metrics.prefix = v.metrics_prefix;
+  ASSIGN_OR_RETURN(options.metrics.buckets, frontend::parse_metrics_buckets(v.metrics_buckets));
   options.explain_records = static_cast<std::size_t>(v.explain_records);
   ASSIGN_OR_RETURN(options.routes, frontend::RouteTable::moved(v.http_path));
   ASSIGN_OR_RETURN(options.cors, frontend::Cors::allow(v.cors_origin));

@@ -58,6 +58,7 @@ struct ServeSettings {
   bool generation_config = true;
   bool http_metrics = true;
   std::string metrics_prefix = "penstock_frontend";
+  std::vector<std::string> metrics_buckets;
 
   std::string engine = "native";
   double mock_step_us = 4'900;

@@ -73,7 +73,7 @@ struct Frontend::Impl {
         access(deps.access == nullptr ? open_access : *deps.access),
         ids(deps.clock),
         models(deps.pool, deps.clock, std::move(served)),
-        probe(deps.registry, options.metrics_prefix, probed(models)),
+        probe(deps.registry, options.metrics, probed(models)),
         preparer(models, options, deps.clock, ids),
         openapi(openapi_body(preparer, options)),
         in_flight(deps.pool, options.max_inflight),

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "frontend/access/cors.h"
+#include "frontend/metrics_buckets.h"
 #include "frontend/routes.h"
 #include "openai/field_table.h"
 
@@ -27,7 +28,7 @@ struct FrontendOptions {
   bool use_generation_config = true;    // the card's sampling defaults
   bool http_metrics = true;             // /metrics on the public port
   std::size_t explain_records = 10'000;
-  std::string metrics_prefix = "penstock_frontend";
+  MetricsNaming metrics{};
   std::string version = "0";  // shown by /health
   RouteTable routes{};
   Cors cors{};

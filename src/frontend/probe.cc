@@ -30,8 +30,8 @@ std::string_view type_label(bool stream) noexcept {
 // Declares families under one prefix.
 class Declarer final {
  public:
-  Declarer(metrics::Registry& registry, const std::string& prefix)
-      : registry_(registry), prefix_(prefix) {}
+  Declarer(metrics::Registry& registry, const MetricsNaming& naming)
+      : registry_(registry), prefix_(naming.prefix), buckets_(naming.buckets) {}
 
   Family<Counter> counters(std::string_view name, std::string help,
                            std::vector<std::string> labels) const {
@@ -44,6 +44,9 @@ class Declarer final {
   Family<Histogram> histograms(std::string_view name, std::string help,
                                std::vector<double> upper_bounds,
                                std::vector<std::string> labels = {"model"}) const {
+    if (const auto given = buckets_.find(name); given != buckets_.end()) {
+      upper_bounds = given->second;
+    }
     return registry_.histograms({format("{}_{}", prefix_, name), std::move(help), std::move(labels),
                                  std::move(upper_bounds)});
   }
@@ -51,6 +54,7 @@ class Declarer final {
  private:
   metrics::Registry& registry_;
   const std::string& prefix_;
+  const MetricsBuckets& buckets_;
 };
 
 constexpr std::array<std::string_view, kNumStages> kStageLabels = {"parse", "template", "tokenize",
@@ -62,9 +66,9 @@ std::string_view endpoint_label(openai::Api api) noexcept {
   return api == openai::Api::kChat ? "chat_completions" : "completions";
 }
 
-Probe::Probe(metrics::Registry& registry, const std::string& prefix,
+Probe::Probe(metrics::Registry& registry, const MetricsNaming& naming,
              const std::vector<ProbedModel>& models) {
-  const Declarer declare(registry, prefix);
+  const Declarer declare(registry, naming);
   per_model_ = {
       .active = declare.gauges("active_requests", "Requests being answered."),
       .inflight = declare.gauges("inflight_requests", "The same as active_requests."),
@@ -212,13 +216,13 @@ void Probe::stage_took(Stage stage, Duration duration) const {
   if (stage == Stage::kTokenize) tokenize_ms_.observe(to_ms(duration));
 }
 
-metrics::Gauge connections_gauge(metrics::Registry& registry, const std::string& prefix) {
-  return Declarer(registry, prefix).gauges("connections", "Open connections.", {}).with({});
+metrics::Gauge connections_gauge(metrics::Registry& registry, const MetricsNaming& naming) {
+  return Declarer(registry, naming).gauges("connections", "Open connections.", {}).with({});
 }
 
-std::vector<Histogram> loop_delay_histograms(metrics::Registry& registry, const std::string& prefix,
-                                             std::size_t num_loops) {
-  const auto family = Declarer(registry, prefix)
+std::vector<Histogram> loop_delay_histograms(metrics::Registry& registry,
+                                             const MetricsNaming& naming, std::size_t num_loops) {
+  const auto family = Declarer(registry, naming)
                           .histograms("event_loop_delay_seconds", "How late a loop's ticks were.",
                                       bounds(0.0001, 10, 16), {"thread"});
   std::vector<Histogram> histograms;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "discovery/model_card.h"
+#include "frontend/metrics_buckets.h"
 #include "metrics/registry.h"
 #include "openai/errors.h"
 #include "openai/request.h"
@@ -58,7 +59,7 @@ struct ModelMeters {
 class Probe final {
  public:
   // `registry` outlives the probe. `models`: those that get labels.
-  Probe(metrics::Registry& registry, const std::string& prefix,
+  Probe(metrics::Registry& registry, const MetricsNaming& naming,
         const std::vector<ProbedModel>& models);
 
   // Handles of a model by its card's name; those of `unknown` for any other.
@@ -113,10 +114,10 @@ class Probe final {
 
 // Open connections of all listeners.
 [[nodiscard]] metrics::Gauge connections_gauge(metrics::Registry& registry,
-                                               const std::string& prefix);
+                                               const MetricsNaming& naming);
 // How late the ticks of `num_loops` loops were, by thread, for the IoPool.
 [[nodiscard]] std::vector<metrics::Histogram> loop_delay_histograms(metrics::Registry& registry,
-                                                                    const std::string& prefix,
+                                                                    const MetricsNaming& naming,
                                                                     std::size_t num_loops);
 
 }  // namespace penstock::frontend
