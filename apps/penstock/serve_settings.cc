@@ -136,6 +136,9 @@ void add_request_settings(Settings& table, ServeSettings& v) {
             "Status when overloaded: 429, 503 or 529");
   table.add("tokenizer-threads", &v.tokenizer_threads, SettingRange{1, 64},
             "Threads that render and tokenize (default: cores/4, 1 to 8)");
+  table.add("tokenizer-cache-mb", &v.tokenizer_cache_mb, SettingRange{0, 1 << 20},
+            "Memory for tokenized beginnings of chats, so that a turn costs only what it adds; "
+            "0 = off");
   table.add("tokenize-queue", &v.tokenize_queue, SettingRange{1, 1 << 20},
             "Requests that wait for them");
   table.add("default-deadline-ms", &v.default_deadline_ms, SettingRange{1, kMaxMs},
@@ -218,6 +221,7 @@ Result<frontend::FrontendOptions> frontend_options(const ServeSettings& v) {
   options.max_inflight = static_cast<std::size_t>(v.max_inflight);
   options.tokenizer_threads =
       v.tokenizer_threads ? static_cast<std::size_t>(*v.tokenizer_threads) : default_threads();
+  options.tokenizer_cache_bytes = static_cast<std::size_t>(v.tokenizer_cache_mb) << 20;
   options.tokenize_queue = static_cast<std::size_t>(v.tokenize_queue);
   options.sse_keepalive = milliseconds(v.sse_keepalive_ms);
   options.force_include_usage = v.force_include_usage;

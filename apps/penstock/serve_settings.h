@@ -47,6 +47,7 @@ struct ServeSettings {
   std::int64_t drain_timeout_ms = 25'000;
   std::optional<std::int64_t> io_threads;
   std::optional<std::int64_t> tokenizer_threads;
+  std::int64_t tokenizer_cache_mb = 64;
   std::int64_t default_deadline_ms = 600'000;
   std::int64_t max_deadline_ms = 3'600'000;
   std::int64_t overload_status = 429;

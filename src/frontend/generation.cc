@@ -81,6 +81,7 @@ void Generation::on_prepared(openai::ApiResult<Prepared> prepared) {
     services_.probe.stage_took(Stage::kTemplate, prepared_->times.render);
   }
   services_.probe.stage_took(Stage::kTokenize, prepared_->times.tokenize);
+  services_.probe.prompts_tokenized(*meters_, prepared_->tokenizer_cache);
   if (const openai::ApiStatus allowed = check_tenant(); !allowed) return fail(allowed.error());
   make_choices();
   if (prepared_->request.max_tokens == 0) {  // echo alone: nothing to compute

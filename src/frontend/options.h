@@ -20,7 +20,8 @@ struct FrontendOptions {
   std::size_t max_inflight = 8192;
   std::size_t tokenizer_threads = 1;
   std::size_t tokenize_queue = 1024;
-  Duration sse_keepalive = std::chrono::seconds(10);  // 0 = off
+  std::size_t tokenizer_cache_bytes = std::size_t{64} << 20;  // 0 = off
+  Duration sse_keepalive = std::chrono::seconds(10);          // 0 = off
   bool force_include_usage = false;
   std::uint32_t max_n = 16;
   openai::UnknownFields unknown_fields = openai::UnknownFields::kIgnore;

@@ -5,7 +5,6 @@
 #include "frontend/bad_words.h"
 #include "frontend/model_checks.h"
 #include "frontend/prompt_builder.h"
-#include "openai/completion_request.h"
 #include "text/json.h"
 
 namespace penstock::frontend {
@@ -22,21 +21,6 @@ constexpr std::size_t kMaxRequestTemplates = 64;
 constexpr std::size_t kCountedBeyondContext = 8192;
 // No field but a prompt of token ids takes a longer list.
 constexpr std::size_t kMostOtherItems = 65'536;
-
-// The tokens of a prompt. One that is much too long is not counted to its end: what it costs
-// depends on the model's context, not on what the client sends.
-ApiResult<std::vector<openai::TokenId>> encode(const Model& model, const text::OriginText& text,
-                                               bool add_special_tokens, std::string_view path) {
-  const std::size_t most = std::size_t{model.card.context_length} + kCountedBeyondContext;
-  auto ids =
-      model.tokenizer->encode(text, {.add_special_tokens = add_special_tokens, .max_tokens = most});
-  if (ids) return std::move(*ids);
-  if (ids.error().code() == ErrorCode::kResourceExhausted) {
-    return prompt_too_long(path, format("more than {}", most), model.card.context_length);
-  }
-  return make_api_error(ApiErrorCode::kInvalidValue, path, "{} cannot be tokenized: {}", path,
-                        ids.error().message());
-}
 
 openai::FieldLimits field_limits(const FrontendOptions& options) {
   return {.max_n = options.max_n, .allow_request_template = options.allow_request_template};
@@ -63,36 +47,15 @@ ApiResult<text::OriginText> chat_text(openai::ChatRequest request, const RenderC
   return std::move(rendered.text);
 }
 
-ApiResult<PreparedPrompt> completion_prompt(const openai::CompletionRequest& request,
-                                            const openai::Prompt& prompt, const Model& model,
-                                            std::string_view path) {
-  const tokenizer::Tokenizer& tokenizer = *model.tokenizer;
-  PreparedPrompt prepared;
-  const auto echo_of = [&](std::string text, bool skips_special) {
-    return request.shared.output.echo_logprobs
-               ? make_echo_with_tokens(std::move(text), prepared.token_ids, tokenizer,
-                                       skips_special)
-               : make_echo(std::move(text));
-  };
-  if (const auto* ids = std::get_if<std::vector<openai::TokenId>>(&prompt)) {
-    RETURN_IF_API_ERROR(check_token_ids(*ids, tokenizer.vocab_size(), path));
-    prepared.token_ids = *ids;
-    if (request.echo) {
-      const bool skips_special = request.shared.output.skip_special_tokens;
-      prepared.echo = echo_of(tokenizer.decode(*ids, skips_special), skips_special);
-    }
-    return prepared;
-  }
-  const auto& text = std::get<std::string>(prompt);
-  ASSIGN_OR_RETURN_API(
-      prepared.token_ids,
-      encode(model, text::OriginText(text, text::Origin::kData), request.add_special_tokens, path));
-  // What the tokenizer puts around a text is no part of it.
-  if (request.echo) prepared.echo = echo_of(text, true);
-  return prepared;
-}
-
 }  // namespace
+
+// A text to tokenize for a request.
+struct Preparer::Wording {
+  const text::OriginText& text;
+  bool add_special_tokens = false;
+  std::string_view path;  // the field it came in
+  std::string_view salt;
+};
 
 Preparer::Preparer(const Models& models, const FrontendOptions& options, const Clock& clock,
                    IdSource& ids)
@@ -102,7 +65,8 @@ Preparer::Preparer(const Models& models, const FrontendOptions& options, const C
       ids_(ids),
       chat_table_(openai::FieldTable::chat(field_limits(options))),
       completions_table_(openai::FieldTable::completions(field_limits(options))),
-      request_templates_(kMaxRequestTemplates) {}
+      request_templates_(kMaxRequestTemplates),
+      prefix_tokens_(options.tokenizer_cache_bytes, ids.draw_seed()) {}
 
 ApiResult<Prepared> Preparer::prepare(openai::Api api, std::string_view body,
                                       const Tenant& tenant) const {
@@ -141,6 +105,32 @@ ApiResult<Model*> Preparer::find_model(const std::string& name, const Tenant& te
   return make_api_error(ApiErrorCode::kModelNotFound, "model",
                         "the model '{}' does not exist here; GET /v1/models lists those that do",
                         openai::clipped(name));
+}
+
+// The tokens of a prompt. One that is much too long is not counted to its end: what it costs
+// depends on the model's context, not on what the client sends.
+ApiResult<std::vector<openai::TokenId>> Preparer::encode(const Wording& wording,
+                                                         Prepared& prepared) const {
+  const Model& model = *prepared.model;
+  const std::size_t most = std::size_t{model.card.context_length} + kCountedBeyondContext;
+  auto encoded = prefix_tokens_.encode(
+      *model.tokenizer, wording.text,
+      {.add_special_tokens = wording.add_special_tokens, .max_tokens = most}, wording.salt);
+  if (!encoded && encoded.error().code() == ErrorCode::kResourceExhausted) {
+    return prompt_too_long(wording.path, format("more than {}", most), model.card.context_length);
+  }
+  if (!encoded) {
+    return make_api_error(ApiErrorCode::kInvalidValue, wording.path, "{} cannot be tokenized: {}",
+                          wording.path, encoded.error().message());
+  }
+  if (prefix_tokens_.is_on()) {
+    TokenizerCacheUse& use = prepared.tokenizer_cache;
+    (encoded->num_cached > 0 ? use.num_hits : use.num_misses) += 1;
+    use.cached_tokens += encoded->num_cached;
+    use.uncached_tokens += encoded->token_ids.size() - encoded->num_cached;
+    use.held_bytes = prefix_tokens_.used_bytes();
+  }
+  return std::move(encoded->token_ids);
 }
 
 // Null where the request needs none.
@@ -188,7 +178,9 @@ ApiResult<Prepared> Preparer::prepare_chat(text::Json body, const Tenant& tenant
         chat_text(std::move(request),
                   {*chat_template, *model.tokenizer, clock_.unix_us(), sentinel}, prepared));
     rendered = clock_.now();
-    ASSIGN_OR_RETURN_API(prompt.token_ids, encode(model, text, false, "messages"));
+    const std::string salt = tenant.salt(prepared.request.cache_salt);
+    ASSIGN_OR_RETURN_API(prompt.token_ids,
+                         encode({.text = text, .path = "messages", .salt = salt}, prepared));
     if (prepared.request.annotations.formatted_prompt) prepared.formatted_prompt = text.bytes();
   }
   prepared.prompts.push_back(std::move(prompt));
@@ -211,15 +203,46 @@ ApiResult<Prepared> Preparer::prepare_completions(const text::Json& body,
                           request.shared.model);
   }
   const MonotonicTime parsed = clock_.now();
+  const std::string salt = tenant.salt(request.shared.cache_salt);
   for (std::size_t i = 0; i < request.prompts.size(); ++i) {
-    const std::string path = request.prompts.size() == 1 ? "prompt" : format("prompt[{}]", i);
-    ASSIGN_OR_RETURN_API(PreparedPrompt prompt,
-                         completion_prompt(request, request.prompts[i], *prepared.model, path));
+    ASSIGN_OR_RETURN_API(PreparedPrompt prompt, completion_prompt(request, i, salt, prepared));
     prepared.prompts.push_back(std::move(prompt));
   }
   prepared.request = std::move(request.shared);
   prepared.times = {parsed - begin, {}, clock_.now() - parsed};
   return prepared;
+}
+
+ApiResult<PreparedPrompt> Preparer::completion_prompt(const openai::CompletionRequest& request,
+                                                      std::size_t number, const std::string& salt,
+                                                      Prepared& prepared) const {
+  const std::string path = request.prompts.size() == 1 ? "prompt" : format("prompt[{}]", number);
+  const tokenizer::Tokenizer& tokenizer = *prepared.model->tokenizer;
+  PreparedPrompt prompt;
+  const auto echo_of = [&](std::string text, bool skips_special) {
+    return request.shared.output.echo_logprobs
+               ? make_echo_with_tokens(std::move(text), prompt.token_ids, tokenizer, skips_special)
+               : make_echo(std::move(text));
+  };
+  if (const auto* ids = std::get_if<std::vector<openai::TokenId>>(&request.prompts[number])) {
+    RETURN_IF_API_ERROR(check_token_ids(*ids, tokenizer.vocab_size(), path));
+    prompt.token_ids = *ids;
+    if (request.echo) {
+      const bool skips_special = request.shared.output.skip_special_tokens;
+      prompt.echo = echo_of(tokenizer.decode(*ids, skips_special), skips_special);
+    }
+    return prompt;
+  }
+  const auto& text = std::get<std::string>(request.prompts[number]);
+  const text::OriginText data(text, text::Origin::kData);
+  ASSIGN_OR_RETURN_API(prompt.token_ids, encode({.text = data,
+                                                 .add_special_tokens = request.add_special_tokens,
+                                                 .path = path,
+                                                 .salt = salt},
+                                                prepared));
+  // What the tokenizer puts around a text is no part of it.
+  if (request.echo) prompt.echo = echo_of(text, true);
+  return prompt;
 }
 
 ApiStatus Preparer::finish(Prepared& prepared) const {

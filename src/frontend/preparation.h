@@ -16,8 +16,10 @@
 #include "frontend/ids.h"
 #include "frontend/models.h"
 #include "frontend/options.h"
+#include "frontend/prefix_tokens.h"
 #include "frontend/request_templates.h"
 #include "openai/chat_request.h"
+#include "openai/completion_request.h"
 #include "openai/errors.h"
 #include "openai/field_table.h"
 #include "openai/request.h"
@@ -37,6 +39,15 @@ struct StageTimes {
   Duration tokenize{};
 };
 
+// What the cache of tokenized prefixes did for a request; nothing where it is off.
+struct TokenizerCacheUse {
+  std::uint32_t num_hits = 0;  // texts of which it had a beginning
+  std::uint32_t num_misses = 0;
+  std::uint64_t cached_tokens = 0;
+  std::uint64_t uncached_tokens = 0;
+  std::size_t held_bytes = 0;  // by the whole cache, afterwards
+};
+
 struct Prepared {
   openai::Api api = openai::Api::kChat;
   openai::GenerationRequest request;
@@ -47,6 +58,7 @@ struct Prepared {
   std::vector<std::vector<openai::TokenId>> bad_sequences;  // what bad_words forbids
   std::string formatted_prompt;                             // chat, when annotated
   StageTimes times;
+  TokenizerCacheUse tokenizer_cache;
 };
 
 class Preparer final {
@@ -63,6 +75,7 @@ class Preparer final {
   }
 
  private:
+  struct Wording;
   [[nodiscard]] openai::ApiResult<text::Json> parse(openai::Api api, std::string_view body) const;
   [[nodiscard]] openai::ApiResult<Prepared> prepare_chat(text::Json body,
                                                          const Tenant& tenant) const;
@@ -70,6 +83,11 @@ class Preparer final {
       const openai::ChatRequest& request, const Model& model) const;
   [[nodiscard]] openai::ApiResult<Prepared> prepare_completions(const text::Json& body,
                                                                 const Tenant& tenant) const;
+  [[nodiscard]] openai::ApiResult<PreparedPrompt> completion_prompt(
+      const openai::CompletionRequest& request, std::size_t number, const std::string& salt,
+      Prepared& prepared) const;
+  [[nodiscard]] openai::ApiResult<std::vector<openai::TokenId>> encode(const Wording& wording,
+                                                                       Prepared& prepared) const;
   // What both APIs check against the model, and the sampling with the card's defaults.
   [[nodiscard]] openai::ApiStatus finish(Prepared& prepared) const;
   [[nodiscard]] openai::ApiResult<Model*> find_model(const std::string& name,
@@ -81,7 +99,9 @@ class Preparer final {
   IdSource& ids_;
   const openai::FieldTable chat_table_;
   const openai::FieldTable completions_table_;
-  mutable RequestTemplates request_templates_;  // a cache with a lock of its own
+  // Caches with a lock of their own.
+  mutable RequestTemplates request_templates_;
+  mutable PrefixTokens prefix_tokens_;
 };
 
 }  // namespace penstock::frontend

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "frontend/preparation.h"
 #include "metrics/bounds.h"
 
 namespace penstock::frontend {
@@ -88,6 +89,16 @@ Probe::Probe(metrics::Registry& registry, const MetricsNaming& naming,
                                           bounds(50, 128000, 12)),
       .output_tokens_total =
           declare.counters("output_tokens_total", "Generated tokens.", {"model"}),
+      .tokenizer_hits = declare.counters(
+          "tokenizer_cache_hits_total", "Prompts whose beginning was tokenized before.", {"model"}),
+      .tokenizer_misses = declare.counters("tokenizer_cache_misses_total",
+                                           "Prompts tokenized as a whole.", {"model"}),
+      .tokenizer_cached_tokens =
+          declare.counters("tokenizer_cache_cached_tokens_total",
+                           "Prompt tokens that were tokenized before.", {"model"}),
+      .tokenizer_uncached_tokens =
+          declare.counters("tokenizer_cache_uncached_tokens_total",
+                           "Prompt tokens tokenized while the cache was on.", {"model"}),
   };
   card_gauges_ = {
       .workers = declare.gauges("model_workers", "Workers by role.", {"model", "role"}),
@@ -122,6 +133,11 @@ Probe::Probe(metrics::Registry& registry, const MetricsNaming& naming,
                              {"model", "reason"});
   disconnected_ =
       declare.gauges("disconnected_clients", "Clients that left, running total.", {}).with({});
+  tokenizer_cache_bytes_ =
+      declare
+          .gauges("tokenizer_cache_bytes",
+                  "Memory that the tokenized prefixes take, of all models.", {})
+          .with({});
   const auto stages = declare.histograms("stage_duration_seconds", "Time per stage.",
                                          bounds(0.00001, 60, 20), {"stage"});
   for (const std::string_view label : kStageLabels) stages_.push_back(stages.with({label}));
@@ -151,7 +167,11 @@ ModelMeters Probe::make_meters(const std::string& label) const {
           .input_tokens = per_model_.input_tokens.with(labels),
           .output_tokens = per_model_.output_tokens.with(labels),
           .cached_tokens = per_model_.cached_tokens.with(labels),
-          .output_tokens_total = per_model_.output_tokens_total.with(labels)};
+          .output_tokens_total = per_model_.output_tokens_total.with(labels),
+          .tokenizer_hits = per_model_.tokenizer_hits.with(labels),
+          .tokenizer_misses = per_model_.tokenizer_misses.with(labels),
+          .tokenizer_cached_tokens = per_model_.tokenizer_cached_tokens.with(labels),
+          .tokenizer_uncached_tokens = per_model_.tokenizer_uncached_tokens.with(labels)};
 }
 
 void Probe::add_worker(ModelMeters& meters, std::uint64_t worker_id) const {
@@ -214,6 +234,15 @@ void Probe::tokens_wasted(const ModelMeters& meters, std::string_view reason,
 void Probe::stage_took(Stage stage, Duration duration) const {
   stages_[static_cast<std::size_t>(stage)].observe(seconds(duration));
   if (stage == Stage::kTokenize) tokenize_ms_.observe(to_ms(duration));
+}
+
+void Probe::prompts_tokenized(const ModelMeters& meters, const TokenizerCacheUse& use) const {
+  if (use.num_hits + use.num_misses == 0) return;
+  meters.tokenizer_hits.add(use.num_hits);
+  meters.tokenizer_misses.add(use.num_misses);
+  meters.tokenizer_cached_tokens.add(static_cast<double>(use.cached_tokens));
+  meters.tokenizer_uncached_tokens.add(static_cast<double>(use.uncached_tokens));
+  tokenizer_cache_bytes_.set(static_cast<double>(use.held_bytes));
 }
 
 metrics::Gauge connections_gauge(metrics::Registry& registry, const MetricsNaming& naming) {

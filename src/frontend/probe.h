@@ -20,6 +20,8 @@
 
 namespace penstock::frontend {
 
+struct TokenizerCacheUse;  // preparation.h
+
 enum class Stage : std::uint8_t { kParse, kTemplate, kTokenize, kQueue, kPrefill };
 inline constexpr std::size_t kNumStages = 5;
 
@@ -49,6 +51,10 @@ struct ModelMeters {
   metrics::Histogram output_tokens;
   metrics::Histogram cached_tokens;
   metrics::Counter output_tokens_total;
+  metrics::Counter tokenizer_hits;
+  metrics::Counter tokenizer_misses;
+  metrics::Counter tokenizer_cached_tokens;
+  metrics::Counter tokenizer_uncached_tokens;
   // Of its worker.
   metrics::Gauge active_decode_blocks{};
   metrics::Gauge active_prefill_tokens{};
@@ -73,6 +79,7 @@ class Probe final {
   void tokens_wasted(const ModelMeters& meters, std::string_view reason,
                      std::uint64_t num_tokens) const;
   void stage_took(Stage stage, Duration duration) const;
+  void prompts_tokenized(const ModelMeters& meters, const TokenizerCacheUse& use) const;
   void client_disconnected() const;
 
  private:
@@ -84,7 +91,8 @@ class Probe final {
     metrics::Family<metrics::Gauge> active, inflight, queued, ready;
     metrics::Family<metrics::Histogram> duration_s, first_token_s, inter_token_s, input_tokens,
         output_tokens, cached_tokens;
-    metrics::Family<metrics::Counter> output_tokens_total;
+    metrics::Family<metrics::Counter> output_tokens_total, tokenizer_hits, tokenizer_misses,
+        tokenizer_cached_tokens, tokenizer_uncached_tokens;
   };
   struct CardGauges {
     metrics::Family<metrics::Gauge> workers, worker_sets, context_length, block_size, kv_blocks,
@@ -104,6 +112,7 @@ class Probe final {
   metrics::Family<metrics::Counter> rejections_;
   metrics::Family<metrics::Counter> wasted_;
   metrics::Gauge disconnected_;
+  metrics::Gauge tokenizer_cache_bytes_;
   std::vector<metrics::Histogram> stages_;  // by Stage
   metrics::Histogram tokenize_ms_;
   std::map<std::string, ModelMeters, std::less<>> meters_;

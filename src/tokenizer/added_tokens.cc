@@ -53,6 +53,52 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(s
     first_bytes_.set(static_cast<unsigned char>(token.content.front()));
   }
   if (first_bytes_.count() == 1) only_first_byte_ = tokens_.front().content.front();
+  is_clean_ = find_clean();
+}
+
+// Visits each token that `rest` begins with, shortest first.
+template <class Visit>
+void AddedTokenMatcher::for_each_beginning(std::string_view rest, Visit visit) const {
+  // The tokens that begin with rest[0, depth), narrowed byte by byte.
+  auto low = tokens_.begin();
+  auto high = tokens_.end();
+  for (std::size_t depth = 0; low != high; ++depth) {
+    if (high - low == 1) {
+      if (rest.starts_with(low->content)) visit(*low);
+      break;
+    }
+    if (low->content.size() == depth) {
+      visit(*low);
+      ++low;
+    }
+    if (depth == rest.size()) break;
+    const auto byte = static_cast<unsigned char>(rest[depth]);
+    const auto byte_at_depth = [depth](const AddedToken& token) {
+      return static_cast<unsigned char>(token.content[depth]);
+    };
+    const auto range = std::ranges::equal_range(low, high, byte, {}, byte_at_depth);
+    low = range.begin();
+    high = range.end();
+  }
+}
+
+std::vector<bool> AddedTokenMatcher::find_clean() const {
+  std::vector<bool> is_clean;
+  for (const AddedToken& token : tokens_) {
+    const std::size_t last = before(token.content, token.content.size());
+    const char32_t end = text::decode_utf8(token.content, last).code_point;
+    is_clean.push_back(token.special && !token.single_word && !token.rstrip &&
+                       !text::is_whitespace(end) && !text::is_word(end));
+  }
+  for (const AddedToken& outer : tokens_) {
+    const std::string_view content = outer.content;
+    for (std::size_t at = 0; at < content.size(); ++at) {
+      for_each_beginning(content.substr(at), [&](const AddedToken& inner) {
+        if (at + inner.content.size() < content.size()) is_clean[index_of(inner)] = false;
+      });
+    }
+  }
+  return is_clean;
 }
 
 const AddedToken* AddedTokenMatcher::find(std::string_view content) const noexcept {
@@ -68,34 +114,21 @@ std::size_t AddedTokenMatcher::next_candidate(std::string_view text,
 }
 
 const AddedToken* AddedTokenMatcher::longest_at(OriginView text, std::size_t at) const noexcept {
-  const std::string_view rest = text.text().substr(at);
   const AddedToken* longest = nullptr;
-  // The tokens that begin with rest[0, depth), narrowed byte by byte.
-  auto low = tokens_.begin();
-  auto high = tokens_.end();
-  for (std::size_t depth = 0; low != high; ++depth) {
-    if (low->content.size() == depth) {
-      if (!low->special || text.is_trusted(at, at + depth)) longest = &*low;
-      ++low;
-    }
-    if (depth == rest.size()) break;
-    const auto byte = static_cast<unsigned char>(rest[depth]);
-    const auto byte_at_depth = [depth](const AddedToken& token) {
-      return static_cast<unsigned char>(token.content[depth]);
-    };
-    const auto range = std::ranges::equal_range(low, high, byte, {}, byte_at_depth);
-    low = range.begin();
-    high = range.end();
-  }
+  for_each_beginning(text.text().substr(at), [&](const AddedToken& token) {
+    if (!token.special || text.is_trusted(at, at + token.content.size())) longest = &token;
+  });
   return longest;
 }
 
-std::vector<AddedTokenMatcher::Match> AddedTokenMatcher::find_all(OriginView view) const {
+std::vector<AddedTokenMatcher::Match> AddedTokenMatcher::find_all(OriginView view,
+                                                                  std::size_t from) const {
   std::vector<Match> matches;
   if (tokens_.empty()) return matches;
   const std::string_view text = view.text();
-  std::size_t taken = 0;  // the end of the last match, with what rstrip took
-  for (std::size_t at = next_candidate(text, 0); at < text.size(); at = next_candidate(text, at)) {
+  std::size_t taken = from;  // the end of the last match, with what rstrip took
+  for (std::size_t at = next_candidate(text, from); at < text.size();
+       at = next_candidate(text, at)) {
     const AddedToken* token = longest_at(view, at);
     if (token == nullptr) {
       ++at;
@@ -109,6 +142,7 @@ std::vector<AddedTokenMatcher::Match> AddedTokenMatcher::find_all(OriginView vie
     // A token of whitespace may lie in what the last one took.
     match.begin = std::max(match.begin, taken);
     match.end = std::max(match.end, match.begin);
+    match.ends_clean = is_clean_[index_of(*token)];
     matches.push_back(match);
     taken = match.end;
   }

@@ -8,17 +8,17 @@ namespace penstock::tokenizer {
 namespace {
 
 // Calls `between` for what lies between matches and `on_token` for each match, in order, until one
-// of them returns false or an error.
+// of them returns false or an error. Begins at `from`.
 template <class Between, class OnToken>
-Result<bool> walk(OriginView text, const AddedTokenMatcher& tokens, Between between,
-                  OnToken on_token) {
-  std::size_t at = 0;
-  for (const AddedTokenMatcher::Match& match : tokens.find_all(text)) {
+Result<bool> walk(OriginView text, std::size_t from, const AddedTokenMatcher& tokens,
+                  Between between, OnToken on_token) {
+  std::size_t at = from;
+  for (const AddedTokenMatcher::Match& match : tokens.find_all(text, from)) {
     if (at < match.begin) {
       ASSIGN_OR_RETURN(const bool go_on, between(text.sub(at, match.begin)));
       if (!go_on) return false;
     }
-    if (!on_token(match.id)) return false;
+    if (!on_token(match)) return false;
     at = match.end;
   }
   if (at == text.size()) return true;
@@ -31,15 +31,22 @@ std::unexpected<Error> too_many_tokens(std::size_t max_tokens) {
   return make_error(ErrorCode::kResourceExhausted, "the text has more than {} tokens", max_tokens);
 }
 
-Result<std::vector<TokenId>> EncodePass::run(const text::OriginText& text) {
+Result<CutEncoding> EncodePass::run(const text::OriginText& text, EncodedPrefix prefix) {
   constexpr std::size_t kBytesPerToken = 4;  // of ordinary prose
-  ids_.reserve(std::min(text.bytes().size() / kBytesPerToken, max_tokens_) + 8);
-  ASSIGN_OR_RETURN(const bool fits, walk(
-                                        OriginView(text), tokenizer_.raw_tokens,
-                                        [this](OriginView part) { return take_raw(part); },
-                                        [this](TokenId id) { return take_token(id); }));
-  if (!fits) return too_many_tokens(max_tokens_);
-  return std::move(ids_);
+  const std::size_t num_left = text.bytes().size() - prefix.num_bytes;
+  ids_ = std::move(prefix.token_ids);
+  ids_.reserve(ids_.size() + std::min(num_left / kBytesPerToken, max_tokens_) + 8);
+  const auto on_token = [this](const AddedTokenMatcher::Match& match) {
+    if (!take_token(match.id)) return false;
+    if (match.ends_clean) cuts_.push_back({match.end, ids_.size()});
+    return true;
+  };
+  ASSIGN_OR_RETURN(const bool fits,
+                   walk(
+                       OriginView(text), prefix.num_bytes, tokenizer_.raw_tokens,
+                       [this](OriginView part) { return take_raw(part); }, on_token));
+  if (!fits || ids_.size() > max_tokens_) return too_many_tokens(max_tokens_);
+  return CutEncoding{std::move(ids_), std::move(cuts_)};
 }
 
 Result<bool> EncodePass::take_raw(OriginView part) {
@@ -49,12 +56,12 @@ Result<bool> EncodePass::take_raw(OriginView part) {
 
 Result<bool> EncodePass::take_normalized(OriginView part, bool is_first) {
   return walk(
-      part, tokenizer_.normalized_tokens,
+      part, 0, tokenizer_.normalized_tokens,
       [&](OriginView piece) {
         const bool begins = is_first && piece.text().data() == part.text().data();
         return tokenizer_.pre_tokenizer.split(piece.text(), begins, *this);
       },
-      [this](TokenId id) { return take_token(id); });
+      [this](const AddedTokenMatcher::Match& match) { return take_token(match.id); });
 }
 
 bool EncodePass::take_token(TokenId id) {

@@ -17,8 +17,9 @@ class EncodePass final : private WordSink {
   EncodePass(const Tokenizer::Impl& tokenizer, std::size_t max_tokens)
       : tokenizer_(tokenizer), max_tokens_(max_tokens) {}
 
-  // The tokens of `text`, valid UTF-8, or kResourceExhausted as soon as they are too many.
-  [[nodiscard]] Result<std::vector<TokenId>> run(const text::OriginText& text);
+  // The tokens of `text`, valid UTF-8, of which `prefix` is done, or kResourceExhausted as soon as
+  // they are too many.
+  [[nodiscard]] Result<CutEncoding> run(const text::OriginText& text, EncodedPrefix prefix);
 
  private:
   // Each of these returns false when the limit is reached.
@@ -32,6 +33,7 @@ class EncodePass final : private WordSink {
   const Tokenizer::Impl& tokenizer_;
   std::size_t max_tokens_;
   std::vector<TokenId> ids_;
+  std::vector<CutPoint> cuts_;
 };
 
 }  // namespace penstock::tokenizer

@@ -44,14 +44,8 @@ Result<Tokenizer> Tokenizer::from_gguf(const formats::GgufFile& file) {
 
 Result<std::vector<TokenId>> Tokenizer::encode(const text::OriginText& text,
                                                EncodeOptions options) const {
-  if (impl_->bound.exceeds(text.bytes(), options.max_tokens)) {
-    return too_many_tokens(options.max_tokens);
-  }
-  const std::size_t bad = text::find_invalid_utf8(text.bytes());
-  if (bad != std::string_view::npos) {
-    return make_error(ErrorCode::kInvalid, "the text is not valid UTF-8 at byte {}", bad);
-  }
-  ASSIGN_OR_RETURN(std::vector<TokenId> ids, EncodePass(*impl_, options.max_tokens).run(text));
+  ASSIGN_OR_RETURN(CutEncoding encoded, encode_on(text, {}, options.max_tokens));
+  std::vector<TokenId> ids = std::move(encoded.token_ids);
   if (options.add_special_tokens) {
     const std::vector<TokenId>& prefix = impl_->prefix;
     const bool has_prefix =
@@ -61,6 +55,32 @@ Result<std::vector<TokenId>> Tokenizer::encode(const text::OriginText& text,
     if (ids.size() > options.max_tokens) return too_many_tokens(options.max_tokens);
   }
   return ids;
+}
+
+Result<CutEncoding> Tokenizer::encode_on(const text::OriginText& text, EncodedPrefix prefix,
+                                         std::size_t max_tokens) const {
+  const std::string_view bytes = text.bytes();
+  CHECK(prefix.num_bytes <= bytes.size(), "a prefix of {} bytes of {}", prefix.num_bytes,
+        bytes.size());
+  if (impl_->bound.exceeds(bytes, max_tokens)) return too_many_tokens(max_tokens);
+  const std::size_t bad = text::find_invalid_utf8(bytes.substr(prefix.num_bytes));
+  if (bad != std::string_view::npos) {
+    return make_error(ErrorCode::kInvalid, "the text is not valid UTF-8 at byte {}",
+                      prefix.num_bytes + bad);
+  }
+  return EncodePass(*impl_, max_tokens).run(text, std::move(prefix));
+}
+
+std::vector<std::size_t> Tokenizer::find_cuts(const text::OriginText& text) const {
+  std::vector<std::size_t> cuts;
+  const OriginView whole(text);
+  for (const text::OriginText::Span& span : text.spans()) {
+    if (span.origin != text::Origin::kTrusted) continue;
+    for (const auto& match : impl_->raw_tokens.find_all(whole.sub(span.begin, span.end))) {
+      if (match.ends_clean) cuts.push_back(span.begin + match.end);
+    }
+  }
+  return cuts;
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special_tokens) const {

@@ -41,6 +41,24 @@ struct EncodeOptions {
   std::size_t max_tokens = std::numeric_limits<std::size_t>::max();
 };
 
+// A place behind a special token where encoding can be taken up again: the bytes before it are
+// exactly the tokens before it, whatever follows.
+struct CutPoint {
+  std::size_t num_bytes = 0;
+  std::size_t num_tokens = 0;
+};
+
+// A text's first bytes, up to a CutPoint, as tokens.
+struct EncodedPrefix {
+  std::size_t num_bytes = 0;
+  std::vector<TokenId> token_ids{};
+};
+
+struct CutEncoding {
+  std::vector<TokenId> token_ids;
+  std::vector<CutPoint> cuts;  // those behind the prefix, in order
+};
+
 class Tokenizer final {
  public:
   // tokenizer.json, and tokenizer_config.json (empty when there is none), as text.
@@ -56,6 +74,14 @@ class Tokenizer final {
   // Invalid UTF-8 is kInvalid and names the byte offset.
   [[nodiscard]] Result<std::vector<TokenId>> encode(const text::OriginText& text,
                                                     EncodeOptions options = {}) const;
+  // The same tokens, without those of a post-processor, where `prefix` is known to be the beginning
+  // of `text`, and where it could be cut next time.
+  [[nodiscard]] Result<CutEncoding> encode_on(
+      const text::OriginText& text, EncodedPrefix prefix,
+      std::size_t max_tokens = std::numeric_limits<std::size_t>::max()) const;
+  // Where encode_on() would cut, seen from the trusted spans alone and so at little cost. Both
+  // lists are equal but where an ordinary added token reaches from data into the template's text.
+  [[nodiscard]] std::vector<std::size_t> find_cuts(const text::OriginText& text) const;
   // Whole text of the ids; ill-formed bytes become U+FFFD. Ids at or over vocab_size() are a CHECK.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool skip_special_tokens) const;
 
