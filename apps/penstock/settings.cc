@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "base/format.h"
 #include "text/json.h"
 
 namespace penstock::apps {
@@ -267,7 +268,11 @@ void Settings::add(const std::string& flag, SettingTarget target, std::string he
 
 void Settings::add(const std::string& flag, SettingTarget target, SettingRange range,
                    std::string help) {
-  impl_->add(flag, target, std::move(help)).option->check(CLI::Range(range.min, range.max));
+  // "65536", not CLI11's "6.5536e+04".
+  const auto shown = [](double value) { return format("{:.10g}", value); };
+  impl_->add(flag, target, std::move(help))
+      .option->check(CLI::Range(range.min, range.max)
+                         .description(format("{} ... {}", shown(range.min), shown(range.max))));
 }
 
 void Settings::add(const std::string& flag, std::string* target,

@@ -1,5 +1,6 @@
 #include "frontend/frontend.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 #include <variant>
@@ -91,6 +92,7 @@ struct Frontend::Impl {
   bool answer_preflight(const RequestContext& context, net::HttpExchange& exchange) const;
   std::optional<net::HttpResponse> check_headers(const net::HttpRequest& request);
   ApiStatus admit(const net::HttpRequest& request, openai::Api api, RequestContext& context);
+  [[nodiscard]] std::uint32_t longest_retry_after_s(std::string_view request_id) const;
   [[nodiscard]] ServiceView service_view() const;
 
   const FrontendOptions options;
@@ -175,9 +177,12 @@ ApiStatus Frontend::Impl::admit(const net::HttpRequest& request, openai::Api api
   RETURN_IF_API_ERROR(check_media(request));
   if (!in_flight.try_enter()) {
     probe.request_rejected(probe.meters(""), {.api = api}, "max_inflight");
-    return make_api_error(ApiErrorCode::kOverloaded, "max_inflight",
-                          "{} requests are in flight, the most this server takes; try again later",
-                          options.max_inflight);
+    auto refused =
+        make_api_error(ApiErrorCode::kOverloaded, "max_inflight",
+                       "{} requests are in flight, the most this server takes; try again later",
+                       options.max_inflight);
+    refused.error().retry_after_s = longest_retry_after_s(context.request_id);
+    return refused;
   }
   auto admission = Admission::begin(*context.caller.tenant, deps.clock);
   if (!admission) {
@@ -187,6 +192,15 @@ ApiStatus Frontend::Impl::admit(const net::HttpRequest& request, openai::Api api
   }
   context.admission = std::move(*admission);
   return {};
+}
+
+// Which model it is for is not known yet.
+std::uint32_t Frontend::Impl::longest_retry_after_s(std::string_view request_id) const {
+  std::uint32_t longest = 1;
+  for (const auto& model : models.all()) {
+    longest = std::max(longest, model->backlog.retry_after_s(0, request_id));
+  }
+  return longest;
 }
 
 void Frontend::Impl::generate(openai::Api api, RequestContext context,

@@ -221,5 +221,61 @@ TEST(Overload, a_full_tokenizer_queue_refuses) {
   EXPECT_EQ(error_of(harness.chat()->wait_done()), "429 overloaded tokenize_queue");
 }
 
+// The first request is served in 4 s, whatever comes later hangs.
+FakeWorker::Scripter serves_one_in_4_s() {
+  return [num_seen = 0](const rpc::Submit&, std::uint32_t) mutable {
+    FakeWorker::Script script;
+    if (num_seen++ > 0) return script;
+    script.push_back(tokens({'a'}));
+    script.back().prefill_us = 4'000'000;
+    script.push_back(finish(rpc::FinishKind::kLength));
+    return script;
+  };
+}
+
+TEST(Overload, a_request_that_would_wait_past_its_deadline_is_refused_at_once) {
+  Harness harness(serves_one_in_4_s());
+  const auto ask = [&](std::string timeout_ms) {
+    return harness.send("POST", "/v1/completions", R"({"model":"tiny","prompt":"a"})",
+                        {{"x-penstock-timeout-ms", std::move(timeout_ms)}});
+  };
+  ASSERT_EQ(ask("60000")->wait_done().status, 200);
+  const auto waiting = ask("60000");
+  ASSERT_TRUE(has_submits(harness, 2));
+  const auto report = [&](std::uint32_t num_waiting) {
+    rpc::StepOutputs step;
+    step.load = {.seq = 1, .running = 1, .waiting = num_waiting};
+    harness.worker().send(std::move(step));
+  };
+  report(1);  // one runs for 4 s, one is ahead: 4 s to wait and 4 s to run
+  const Recorded refused = ask("8000")->wait_done();
+  EXPECT_EQ(error_of(refused), "429 overloaded deadline");
+  EXPECT_TRUE(refused.header("retry-after") == "4" || refused.header("retry-after") == "5")
+      << refused.header("retry-after");
+  EXPECT_TRUE(refused.body.contains("waits about 4.0 s here")) << refused.body;
+  EXPECT_TRUE(harness.registry().text().contains("reason=\"deadline\"} 1"));
+
+  (void)ask("9000");
+  EXPECT_TRUE(has_submits(harness, 3)) << "this one has the time";
+  report(0);
+  (void)ask("1000");
+  EXPECT_TRUE(has_submits(harness, 4)) << "nobody waits, so neither will this one";
+}
+
+TEST(Overload, who_leaves_the_line_is_not_ahead_any_more) {
+  Harness harness(serves_one_in_4_s());
+  ASSERT_EQ(harness.chat()->wait_done().status, 200);
+  const auto leaver = harness.chat();
+  ASSERT_TRUE(has_submits(harness, 2));
+  rpc::StepOutputs step;
+  step.load = {.seq = 1, .running = 1, .waiting = 1};
+  harness.worker().send(std::move(step));
+  leaver->disconnect();
+  ASSERT_TRUE(Harness::eventually([&] { return harness.frontend().num_in_flight() == 0; }));
+  (void)harness.send("POST", "/v1/completions", R"({"model":"tiny","prompt":"a"})",
+                     {{"x-penstock-timeout-ms", "4500"}});
+  EXPECT_TRUE(has_submits(harness, 3));
+}
+
 }  // namespace
 }  // namespace penstock::frontend
