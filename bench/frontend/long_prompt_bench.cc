@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "formats/gguf.h"
+#include "frontend/access/tenant.h"
 #include "frontend/preparation.h"
 #include "text/json.h"
 
@@ -52,7 +53,7 @@ std::vector<ServedModel> served(std::uint32_t context_length) {
 }
 
 struct Front {
-  explicit Front(std::uint32_t context_length) : models(pool, served(context_length)) {}
+  explicit Front(std::uint32_t context_length) : models(pool, clock, served(context_length)) {}
 
   SystemClock clock;
   net::IoPool pool{1};
@@ -60,6 +61,7 @@ struct Front {
   FrontendOptions options;
   Models models;
   Preparer preparer{models, options, clock, ids};
+  Tenant tenant{{}, "", std::make_shared<TenantAccount>()};
 };
 
 std::string repeated(std::string_view piece) {
@@ -92,7 +94,7 @@ void parse(benchmark::State& state) {
 BENCHMARK(parse)->DenseRange(0, 5)->Unit(benchmark::kMillisecond);
 
 void expect_refused(Front& front, openai::Api api, const std::string& body) {
-  const auto prepared = front.preparer.prepare(api, body);
+  const auto prepared = front.preparer.prepare(api, body, front.tenant);
   CHECK(!prepared && prepared.error().code == openai::ApiErrorCode::kContextLengthExceeded, "{}",
         prepared ? "it was taken" : prepared.error().message.c_str());
 }

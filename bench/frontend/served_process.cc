@@ -65,7 +65,7 @@ void pin_to(int cpu) {
   CHECK(::sched_setaffinity(0, sizeof cpus, &cpus) == 0);
 }
 
-ServedProcess::ServedProcess(std::vector<std::string> arguments, int cpu) {
+ServedProcess::ServedProcess(const std::vector<std::string>& arguments, int cpu) {
   std::array<int, 2> pipe{};
   CHECK(::pipe2(pipe.data(), O_CLOEXEC) == 0);
   pid_ = ::fork();

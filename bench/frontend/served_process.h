@@ -19,7 +19,7 @@ class ServedProcess final {
  public:
   // Runs `arguments` on core `cpu` and waits for the ready line; aborts with a sentence when none
   // comes in time.
-  ServedProcess(std::vector<std::string> arguments, int cpu);
+  ServedProcess(const std::vector<std::string>& arguments, int cpu);
   ~ServedProcess();  // SIGTERM, and SIGKILL if that does not help
   ServedProcess(const ServedProcess&) = delete;
   ServedProcess& operator=(const ServedProcess&) = delete;
